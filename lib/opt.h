@@ -25,16 +25,19 @@ struct opt_list {
 };
 
 struct opt {
-	const char *name;  /* "firmware" for --firmware; an alias of one letter is @letter */
-	char letter;	   /* 0: none */
+	const char *name; /* "firmware" for --firmware; an alias of one letter is @letter */
+	char letter;	  /* 0: none */
 	enum opt_kind kind;
-	void *value;	   /* what the kind says; keeps its value when the option is not given */
-	const char *unit;  /* "FILE", "BYTES", "N[,N...]"; NULL for flags */
-	const char *help;  /* one line */
+	void *value;	  /* what the kind says; keeps its value when the option is not given */
+	const char *unit; /* "FILE", "BYTES", "N[,N...]"; NULL for flags */
+	const char *help; /* one line */
 };
 
 /* Ends a table. */
-#define OPT_END {.name = NULL}
+#define OPT_END                                                                                    \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
 
 struct opt_verb {
 	const char *usage;	/* "measure snp --firmware FILE [options]" */
@@ -49,7 +52,8 @@ struct opt_verb {
  * Parses argv[1..] (argv[0] is the verb). Options may stand anywhere; "--" ends them. Values must not be empty when given as --name=.
  * Non-option arguments are moved to *ret_args (borrowed, inside argv). Returns 0, OPT_HELP or -EINVAL with one line that names the option.
  */
-int opt_parse(const struct opt_verb *verb, int argc, char **argv, char ***ret_args, size_t *ret_count, struct err *err) MUST_CHECK;
+int opt_parse(const struct opt_verb *verb, int argc, char **argv, char ***ret_args,
+	size_t *ret_count, struct err *err) MUST_CHECK;
 
 /* Appends the help text: usage, summary, the options in columns. */
 void opt_help(const struct opt_verb *verb, struct buf *ret);

@@ -5,6 +5,7 @@
 #ifndef LIB_PROGRESS_H
 #define LIB_PROGRESS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct progress {

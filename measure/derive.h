@@ -15,12 +15,12 @@
 
 /* One step: a page or range added to a launch digest, or an event extended into a register. */
 struct derive_step {
-	const char *kind;     /* static: "NORMAL", "VMSA", "MEM.PAGE.ADD", "EV_SEPARATOR", ... */
-	const char *what;     /* owned: "firmware page 3 of 1024", "Authenticode of vmlinuz" */
-	uint64_t gpa;	      /* DERIVE_NO_GPA for events */
-	uint64_t size_bytes;  /* of the page or of the hashed data */
-	size_t content_size;  /* bytes of @content; 0 when the step has no digest of its own */
-	size_t running_size;  /* bytes of @running; 0 when it is not known at this step (one streaming hash) */
+	const char *kind;    /* static: "NORMAL", "VMSA", "MEM.PAGE.ADD", "EV_SEPARATOR", ... */
+	const char *what;    /* owned: "firmware page 3 of 1024", "Authenticode of vmlinuz" */
+	uint64_t gpa;	     /* DERIVE_NO_GPA for events */
+	uint64_t size_bytes; /* of the page or of the hashed data */
+	size_t content_size; /* bytes of @content; 0 when the step has no digest of its own */
+	size_t running_size; /* bytes of @running; 0 when it is not known at this step (one streaming hash) */
 	unsigned char content[DIGEST_MAX];
 	unsigned char running[DIGEST_MAX];
 };
@@ -40,10 +40,12 @@ void derive_done(struct derive *derive);
 #define DERIVE_AUTO __attribute__((cleanup(derive_done))) struct derive
 
 /* Appends a copy of @step; its what is made from @fmt. No-op when @derive is NULL. Sticky on lack of memory. */
-void derive_add(struct derive *derive, const struct derive_step *step, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void derive_add(struct derive *derive, const struct derive_step *step, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
 
 /* The derivation document (schema assay-derivation/1). */
-int derive_json(const struct derive *derive, const unsigned char *value, json_t **ret, struct err *err) MUST_CHECK;
+int derive_json(const struct derive *derive, const unsigned char *value, json_t **ret,
+	struct err *err) MUST_CHECK;
 
 /* The table that --explain prints: runs of like steps folded into one row. */
 int derive_text(const struct derive *derive, struct buf *ret, struct err *err) MUST_CHECK;

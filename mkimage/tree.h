@@ -18,8 +18,8 @@
 #include "lib/digest.h"
 #include "lib/err.h"
 
-#define TREE_NAME_MAX 255
-#define TREE_PATH_MAX 4095
+#define TREE_NAME_MAX  255
+#define TREE_PATH_MAX  4095
 /* Default limits; hostile archives meet them before memory runs out. */
 #define TREE_NODES_MAX (1u << 20)
 
@@ -59,9 +59,10 @@ struct tree_inode {
 	char *target;		     /* TREE_SYMLINK, owned */
 	struct tree_xattr *xattrs;   /* owned, sorted by name */
 	size_t xattr_count;
-	const char *origin; /* where it came from, for errors and the manifest ("deb:systemd=257.13-1"); owned by the tree */
-	uint32_t links;	    /* nodes that point here */
-	uint64_t mark;	    /* for walkers: an inode number, say; zero between walks */
+	const char *
+		origin; /* where it came from, for errors and the manifest ("deb:systemd=257.13-1"); owned by the tree */
+	uint32_t links; /* nodes that point here */
+	uint64_t mark;	/* for walkers: an inode number, say; zero between walks */
 };
 
 struct tree_node {
@@ -89,7 +90,8 @@ void tree_done(struct tree *tree);
 int tree_check_path(const char *path, const char *what, struct err *err) MUST_CHECK;
 
 /* Interns @origin. */
-int tree_origin(struct tree *tree, const char *origin, const char **ret, struct err *err) MUST_CHECK;
+int tree_origin(
+	struct tree *tree, const char *origin, const char **ret, struct err *err) MUST_CHECK;
 
 /* The node at @path, symlinks not followed; NULL when there is none. */
 struct tree_node *tree_find(const struct tree *tree, const char *path);
@@ -99,7 +101,7 @@ struct tree_node *tree_find(const struct tree *tree, const char *path);
 struct tree_node *tree_resolve(const struct tree *tree, const char *path);
 
 enum tree_conflict {
-	TREE_REFUSE,  /* an existing node is an error (a directory over a directory is not: its metadata is replaced) */
+	TREE_REFUSE, /* an existing node is an error (a directory over a directory is not: its metadata is replaced) */
 	TREE_REPLACE, /* an existing node that is not a directory is replaced */
 };
 
@@ -108,15 +110,16 @@ enum tree_conflict {
  * links, mark are ignored). Parents must exist and be directories, and a parent that is a symlink is followed as the guest
  * would (merged /usr). -EBADMSG with @path in the message for every rule broken.
  */
-int tree_add(struct tree *tree, const char *path, struct tree_inode *proto, enum tree_conflict conflict,
-	struct tree_node **ret, struct err *err) MUST_CHECK;
+int tree_add(struct tree *tree, const char *path, struct tree_inode *proto,
+	enum tree_conflict conflict, struct tree_node **ret, struct err *err) MUST_CHECK;
 
 /* Makes @path a hard link to @existing, which must be there and not a directory. */
-int tree_link(struct tree *tree, const char *path, const char *existing, enum tree_conflict conflict,
-	struct err *err) MUST_CHECK;
+int tree_link(struct tree *tree, const char *path, const char *existing,
+	enum tree_conflict conflict, struct err *err) MUST_CHECK;
 
 /* Adds the missing parents of @path, root-owned directories of mode 0755. */
-int tree_parents(struct tree *tree, const char *path, const char *origin, struct err *err) MUST_CHECK;
+int tree_parents(
+	struct tree *tree, const char *path, const char *origin, struct err *err) MUST_CHECK;
 
 /* Removes the node at @path with everything below it; -ENOENT as -EBADMSG when it is not there. */
 int tree_remove(struct tree *tree, const char *path, struct err *err) MUST_CHECK;
@@ -126,15 +129,17 @@ void tree_path(const struct tree_node *node, char *ret);
 
 /* Walks in canonical order: a directory before its children, children by name. Starts at NULL (returns the root). */
 struct tree_node *tree_next(const struct tree *tree, const struct tree_node *node);
-#define tree_for_each(tree, node) for (struct tree_node *node = tree_next(tree, NULL); node != NULL; node = tree_next(tree, node))
+#define tree_for_each(tree, node)                                                                  \
+	for (struct tree_node *node = tree_next(tree, NULL); node != NULL;                         \
+		node = tree_next(tree, node))
 
 /* Reads content bytes [off, off+n) into @dst. @what for errors. */
-int tree_read(const struct tree_content *content, const char *what, void *dst, size_t n, uint64_t off,
-	struct err *err) MUST_CHECK;
+int tree_read(const struct tree_content *content, const char *what, void *dst, size_t n,
+	uint64_t off, struct err *err) MUST_CHECK;
 
 /* The SHA-256 of a content. */
-int tree_digest(const struct tree_content *content, const char *what, unsigned char ret[SHA256_SIZE],
-	struct err *err) MUST_CHECK;
+int tree_digest(const struct tree_content *content, const char *what,
+	unsigned char ret[SHA256_SIZE], struct err *err) MUST_CHECK;
 
 /* Sets every mtime to @seconds. */
 void tree_set_mtimes(struct tree *tree, uint64_t seconds);

@@ -1,0 +1,179 @@
+/*
+ * Recipes: the TOML document that says what a guest image is made of (schema "assay-recipe/1", docs/formats.md).
+ *
+ * Strict: an unknown key, a wrong type or a missing field is refused with file and line. Paths of sources are relative to the
+ * recipe's own directory; paths in the guest start with "/" in the file and are held here without it (tree.h).
+ */
+#ifndef MKIMAGE_RECIPE_H
+#define MKIMAGE_RECIPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/digest.h"
+#include "lib/err.h"
+
+#define RECIPE_SCHEMA	 "assay-recipe/1"
+#define RECIPE_MAX_BYTES (1u << 20)
+#define RECIPE_ITEMS_MAX 65536 /* entries of any one list */
+
+struct recipe_strings {
+	char **items; /* owned */
+	size_t count;
+};
+
+/* [suite.NAME]: one suite of a Debian-style archive. Which mirror serves an archive is the machine's business. */
+struct recipe_suite {
+	char *name;
+	char *archive;	    /* "debian", "debian-security", "ubuntu" */
+	char *distribution; /* "trixie" */
+	struct recipe_strings components;
+	bool allow_expired; /* a frozen mirror's Release file may be past its Valid-Until */
+};
+
+/* [packages], [kernel], [firmware.NAME]: what apt resolves, each in a set of its own in the lock. */
+struct recipe_packages {
+	struct recipe_suite *suite; /* borrowed; NULL when the section is absent */
+	struct recipe_strings install;
+	bool recommends;
+	struct recipe_strings exclude; /* resolved packages that must not be taken */
+};
+
+/* Bytes that a recipe brings along: exactly one of path (relative to the recipe) and text. */
+struct recipe_source {
+	char *path;
+	char *text;
+	bool has_sha256;
+	unsigned char sha256[SHA256_SIZE];
+};
+
+struct recipe_dir {
+	char *path;
+	uint16_t mode;
+	uint32_t uid, gid;
+};
+
+struct recipe_file {
+	char *path;
+	struct recipe_source source;
+	uint16_t mode; /* 0644 unless given */
+	uint32_t uid, gid;
+};
+
+struct recipe_link {
+	char *path;
+	char *target;
+};
+
+struct recipe_user {
+	char *name;
+	uint32_t uid, gid;
+	char *gecos, *home, *shell;
+};
+
+struct recipe_group {
+	char *name;
+	uint32_t gid;
+	struct recipe_strings members;
+};
+
+/* [[unit]]: a systemd unit. source may be absent when the unit comes with a package. */
+struct recipe_unit {
+	char *name;
+	bool has_source;
+	struct recipe_source source;
+	struct recipe_strings wanted_by; /* targets: a link NAME in TARGET.wants */
+	bool mask;
+};
+
+/* [agent] */
+struct recipe_agent {
+	bool present;
+	struct recipe_source source;
+	char *install; /* guest path, "usr/bin/kata-agent" */
+	bool stand_in; /* the test stand-in: no sha256 needed, said plainly in every output */
+};
+
+/* [policy]: installed as /etc/kata-opa/BASENAME with the link default-policy.rego. */
+struct recipe_policy {
+	bool present;
+	struct recipe_source source;
+	char *name; /* file name */
+};
+
+/* [firmware.NAME]: a member of a package, or a file. */
+struct recipe_firmware {
+	char *name; /* "snp", "tdx" */
+	struct recipe_packages packages;
+	char *member; /* path in the package; NULL for a file */
+	struct recipe_source source;
+};
+
+/* [launch.snp], [launch.tdx]: the shapes that golden values are computed for. */
+struct recipe_launch {
+	char *tee;	/* "snp" or "tdx" */
+	char *firmware; /* a [firmware.NAME] */
+	char *vmm;	/* a profile name of measure/ */
+	struct recipe_strings cpu;
+	uint64_t *vcpus; /* owned */
+	size_t vcpus_count;
+};
+
+struct recipe {
+	char *path;			   /* of recipe.toml */
+	char *dir;			   /* what its sources are relative to */
+	unsigned char sha256[SHA256_SIZE]; /* of the recipe's bytes */
+	uint64_t size_bytes;
+	char *name;
+	char *description;
+	char *architecture; /* "amd64" */
+	uint64_t timestamp; /* every inode's time, seconds since the epoch */
+	struct recipe_suite *suites;
+	size_t suite_count;
+	struct recipe_packages packages; /* set "rootfs" */
+	struct {
+		struct recipe_packages packages; /* set "kernel" */
+		struct recipe_strings
+			modules; /* loaded by the initrd, in this order, their dependencies first */
+		char *compression; /* of the initrd: "zstd", "gzip" or "none" */
+	} kernel;
+	struct {
+		char *type; /* "erofs" */
+		bool has_salt;
+		unsigned char salt[SHA256_SIZE];
+		struct recipe_strings
+			remove; /* fnmatch(3) patterns over guest paths, FNM_PATHNAME */
+	} rootfs;
+	char *append; /* [command-line] append: parameters after the verity part */
+	struct recipe_dir *dirs;
+	size_t dir_count;
+	struct recipe_file *files;
+	size_t file_count;
+	struct recipe_link *links;
+	size_t link_count;
+	struct recipe_user *users;
+	size_t user_count;
+	struct recipe_group *groups;
+	size_t group_count;
+	struct recipe_unit *units;
+	size_t unit_count;
+	struct recipe_agent agent;
+	struct recipe_policy policy;
+	struct recipe_firmware *firmware;
+	size_t firmware_count;
+	struct recipe_launch *launches;
+	size_t launch_count;
+};
+
+/* Reads @path: a recipe.toml, or the directory that holds one. */
+int recipe_load(const char *path, struct recipe *ret, struct err *err) MUST_CHECK;
+void recipe_done(struct recipe *recipe);
+#define RECIPE_AUTO __attribute__((cleanup(recipe_done))) struct recipe
+
+/* The bytes of a source, checked against its sha256 when it has one (-EKEYREJECTED with both digests when it differs). */
+int recipe_source_read(const struct recipe *recipe, const struct recipe_source *source,
+	size_t max_bytes, struct buf *ret, struct err *err) MUST_CHECK;
+
+#endif
