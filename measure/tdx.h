@@ -1,0 +1,71 @@
+/*
+ * Intel TDX registers of a guest that boots OVMF: MRTD and RTMR0-3, predicted from the files and the launch shape.
+ *
+ * What depends on a VMM is a row of measure/profile-tdx.c; what depends on the firmware is read from the firmware
+ * itself (formats/ffs.h). Anything unknown is refused, never guessed.
+ */
+#ifndef MEASURE_TDX_H
+#define MEASURE_TDX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/digest.h"
+#include "lib/err.h"
+#include "measure/derive.h"
+
+enum tdx_register {
+	TDX_MRTD,
+	TDX_RTMR0,
+	TDX_RTMR1,
+	TDX_RTMR2,
+	TDX_RTMR3,
+	TDX_REGISTERS,
+};
+
+#define TDX_WANT(reg) (1u << (reg))
+
+/* How the VMM feeds pages to the TDX module: ADD and EXTEND page by page, or all ADDs of a section first. */
+enum tdx_order {
+	TDX_ORDER_VMM, /* as the VMM's profile says */
+	TDX_ORDER_SINGLE,
+	TDX_ORDER_TWO,
+};
+
+/* What is launched. Strings are borrowed; a zeroed field means "not given". */
+struct tdx_input {
+	const char *firmware;  /* path of the TDVF image */
+	const char *kernel;    /* path of a bzImage for direct boot; NULL: MRTD only */
+	const char *initrd;    /* path; needs a kernel */
+	const char *cmdline;   /* without NUL; needs a kernel; NULL is the empty one */
+	const char *vmm;       /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
+	uint64_t memory_bytes; /* RTMR0, and RTMR1 where the VMM patches the setup header */
+	enum tdx_order order;
+	unsigned
+		want; /* TDX_WANT bits of the registers without which the call fails; 0: those that can be had */
+	/* Recorders, caller-owned, each NULL or with name and alg set (DIGEST_SHA384). */
+	struct derive *derive[TDX_REGISTERS];
+};
+
+struct tdx_registers {
+	bool has[TDX_REGISTERS];
+	unsigned char value[TDX_REGISTERS][SHA384_SIZE]; /* of those that has[] names */
+	char why_not[TDX_REGISTERS][160]; /* of the others: one line, "" when not asked for */
+	enum tdx_order order;		  /* the order that MRTD was computed in */
+	char generation[32]; /* of the firmware: "edk2 202502", or "" when it is unknown */
+	unsigned char firmware_sha256[SHA256_SIZE];
+};
+
+/* "mrtd", "rtmr0", ... */
+const char *tdx_register_name(enum tdx_register reg);
+
+/*
+ * Computes the registers of one launch into @ret, which is written last. -EBADMSG for a malformed file, -EINVAL for
+ * inputs that contradict one another, -ENOTSUP for an unknown VMM or a wanted register that cannot be predicted.
+ */
+int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct err *err) MUST_CHECK;
+
+/* Walks the VMM profile names: NULL starts, NULL ends. */
+const char *tdx_vmm_next(const char *name);
+
+#endif
