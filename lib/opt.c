@@ -91,7 +91,7 @@ static int store(const struct opt *opt, const char *value, struct err *err)
 }
 
 /* The words of what getopt refused. */
-static int refuse(const struct opt_verb *verb, int found, char **argv, struct err *err)
+static int refuse(int found, char **argv, struct err *err)
 {
 	const char *word = optind > 0 ? argv[optind - 1] : "";
 
@@ -103,7 +103,6 @@ static int refuse(const struct opt_verb *verb, int found, char **argv, struct er
 	if (optopt != 0)
 		return err_fail(err, -EINVAL, "-%c: no such option of assay %s (see --help)",
 			optopt, argv[0]);
-	(void)verb;
 	return err_fail(err, -EINVAL, "%s: no such option of assay %s (see --help)", word, argv[0]);
 }
 
@@ -124,7 +123,7 @@ int opt_parse(const struct opt_verb *verb, int argc, char **argv, char ***ret_ar
 		if (found == 'h' || found == HELP_OPTION)
 			return OPT_HELP;
 		if (found == ':' || found == '?')
-			return refuse(verb, found, argv, err);
+			return refuse(found, argv, err);
 		rc = store(by_value(verb->opts, found), optarg, err);
 		if (rc != 0)
 			return rc;

@@ -1,0 +1,56 @@
+/* assay: the verb table, nothing else. */
+#include <stdio.h>
+#include <string.h>
+
+#include "measure/cmd.h"
+#include "mkimage/cmd.h"
+
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv); /* returns an exit status; argv[0] is the verb's name */
+	const char *summary;
+} verbs[] = {
+	{"build", cmd_build, "build a guest image and its golden values from a recipe"},
+	{"lock", cmd_lock, "resolve a recipe's packages into recipe.lock"},
+	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
+	{"measure", cmd_measure, "compute launch digests and runtime registers"},
+	{"refs", cmd_refs, "write golden values in a verifier's own form"},
+};
+
+#define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
+
+static void help(FILE *to)
+{
+	fprintf(to, "usage: assay VERB [options]\n\n");
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].summary);
+	fprintf(to, "\nassay VERB --help explains a verb; assay --version prints the version.\n");
+}
+
+static int refuse(int code, const struct err *err)
+{
+	fprintf(stderr, "assay: %s\n", err->msg);
+	return err_status(code);
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = {0};
+
+	if (argc < 2)
+		return refuse(err_fail(&err, -EINVAL, "no verb (see assay --help)"), &err);
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("assay %s\n", ASSAY_VERSION);
+		return ERR_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		help(stdout);
+		return ERR_EXIT_OK;
+	}
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		if (strcmp(argv[1], verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	}
+	return refuse(
+		err_fail(&err, -EINVAL, "%s: no such verb (see assay --help)", argv[1]), &err);
+}
