@@ -18,10 +18,11 @@
 #include "lib/digest.h"
 #include "lib/err.h"
 
-#define TREE_NAME_MAX  255
-#define TREE_PATH_MAX  4095
+#define TREE_NAME_MAX	  255
+#define TREE_PATH_MAX	  4095
 /* Default limits; hostile archives meet them before memory runs out. */
-#define TREE_NODES_MAX (1u << 20)
+#define TREE_NODES_MAX	  (1u << 20)
+#define TREE_CHILDREN_MAX (1u << 17) /* names in one directory: sorted insertion stays affordable */
 
 enum tree_type {
 	TREE_FILE,
