@@ -7,8 +7,9 @@
 #   done_testing
 # shellcheck shell=sh
 set -u
-TOP=$(cd "$(dirname "$0")" && git rev-parse --show-toplevel 2>/dev/null || cd "$(dirname "$0")/../.." && pwd)
-ASSAY=${ASSAY:-$TOP/build/release/assay}
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+BUILD=${BUILD:-$TOP/build/release}
+ASSAY=${ASSAY:-$BUILD/assay}
 SHARED=${ASSAY_SHARED-$TOP/../shared}
 [ -d "$SHARED" ] || SHARED=
 T=$(mktemp -d "${TMPDIR:-/tmp}/assay-test.XXXXXX")
@@ -20,10 +21,10 @@ tap_bad=0
 tap_result() { # STATUS TEXT
 	tap_n=$((tap_n + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $tap_n - $2"
+		printf 'ok %d - %s\n' "$tap_n" "$2"
 	else
 		tap_bad=$((tap_bad + 1))
-		echo "not ok $tap_n - $2"
+		printf 'not ok %d - %s\n' "$tap_n" "$2"
 	fi
 }
 
@@ -60,7 +61,7 @@ same() {
 
 skip() {
 	tap_n=$((tap_n + 1))
-	echo "ok $tap_n - $1 # SKIP $2"
+	printf 'ok %d - %s # SKIP %s\n' "$tap_n" "$1" "$2"
 }
 
 done_testing() {
