@@ -45,7 +45,9 @@ GUEST_CFLAGS := -std=c17 -Os -static -fno-ident -ffunction-sections -fdata-secti
 	-ffile-prefix-map=$(CURDIR)=. -Wl,--gc-sections,--build-id=none -s
 GUEST_BIN := build/guest/init build/guest/kata-agent-stand-in
 
-.PHONY: all help clean check check-all unit fuzz-replay fuzz assay-measure format guest install test-bins
+PREFIX  ?= /usr/local
+
+.PHONY: all help clean check unit fuzz bench assay-measure format format-check guest install test-bins
 all: $(B)/assay guest
 
 help:
@@ -104,10 +106,35 @@ test-bins: $(B)/assay $(UNIT_BIN) $(FUZZ_BIN) $(ORACLE_BIN) guest
 unit: $(UNIT_BIN)
 	prove $(UNIT_BIN)
 
+check:
+	tests/run
 
+# Fuzzes every target for FUZZ_SECONDS; finds go to build/fuzz/found. What crashes belongs, minimised, in the corpus.
+FUZZ_SECONDS ?= 600
+fuzz:
+	$(MAKE) CC=clang FLAVOR=fuzz test-bins-fuzz
+	set -e; for target in $(FUZZ_SRC:tests/fuzz/fuzz-%.c=%); do \
+		mkdir -p build/fuzz/found/$$target; \
+		build/fuzz/tests/fuzz/fuzz-$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			-artifact_prefix=build/fuzz/found/$$target- \
+			build/fuzz/found/$$target tests/fuzz/corpus/$$target; \
+	done
+test-bins-fuzz: $(FUZZ_BIN)
+.PHONY: test-bins-fuzz
+
+bench: all
+	tests/bench/run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(B)/assay $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
+
+C_SRC := $(sort $(wildcard *.c *.h */*.c */*.h initrd/guest/*.[ch] tests/*/*.[ch]))
 format:
-	clang-format -i $(LIB_SRC) $(FORMATS_SRC) $(MEASURE_SRC) $(IMAGE_SRC) $(MAIN_SRC) $(UNIT_SRC) $(FUZZ_SRC) \
-		$(ORACLE_SRC) $(wildcard */*.h initrd/guest/*.c tests/guest/*.c)
+	clang-format -i $(C_SRC)
+format-check:
+	clang-format --dry-run -Werror $(C_SRC)
 
 clean:
 	rm -rf build
