@@ -1,0 +1,178 @@
+/*
+ * MRTD (mrtd.h).
+ *
+ *   record of TDH.MEM.PAGE.ADD, 128 bytes     record of TDH.MR.EXTEND, 384 bytes
+ *   0   "MEM.PAGE.ADD", zeros                 0   "MR.EXTEND", zeros
+ *   16  GPA of the page, u64                  16  GPA of the chunk, u64
+ *   24  zeros                                 24  zeros
+ *                                             128 the 256 bytes of the chunk
+ */
+#include "measure/mrtd.h"
+
+#include <string.h>
+
+#include "lib/rd.h"
+#include "lib/wr.h"
+
+#define HEADER_SIZE	128
+#define CHUNK_SIZE	256u
+#define CHUNKS_PER_PAGE (TDVF_PAGE / CHUNK_SIZE)
+#define EXTEND_SIZE	(HEADER_SIZE + CHUNK_SIZE)
+
+struct mrtd {
+	struct digest *sha384;
+	struct derive *derive;
+	unsigned char add[HEADER_SIZE];
+	unsigned char extend[CHUNKS_PER_PAGE * EXTEND_SIZE]; /* all records of one page */
+};
+
+/* One section's memory. */
+struct region {
+	const struct tdvf_section *section;
+	const unsigned char *data;
+};
+
+static void put_header(unsigned char *at, const char *name, uint64_t gpa)
+{
+	struct wr wr = wr_init(at, HEADER_SIZE);
+
+	wr_bytes(&wr, name, strlen(name));
+	wr_seek(&wr, 16);
+	wr_le64(&wr, gpa);
+}
+
+/* Copies the page at @off of the region, zeros past its data. */
+static void copy_page(const struct region *region, uint64_t off, unsigned char page[TDVF_PAGE])
+{
+	size_t n = 0;
+
+	if (off < region->section->raw_size)
+		n = region->section->raw_size - off < TDVF_PAGE ? region->section->raw_size - off
+								: TDVF_PAGE;
+	if (n > 0)
+		memcpy(page, region->data + off, n);
+	memset(page + n, 0, TDVF_PAGE - n);
+}
+
+static int add_page(struct mrtd *mrtd, const struct region *region, uint64_t off, struct err *err)
+{
+	uint64_t gpa = region->section->gpa + off;
+
+	put_header(mrtd->add, "MEM.PAGE.ADD", gpa);
+	derive_add(mrtd->derive,
+		&(struct derive_step){.kind = "MEM.PAGE.ADD", .gpa = gpa, .size_bytes = TDVF_PAGE},
+		"%s page", tdvf_type_name(region->section->type));
+	return digest_update(mrtd->sha384, mrtd->add, HEADER_SIZE, err);
+}
+
+static int record_extend(struct mrtd *mrtd, const struct region *region, uint64_t off,
+	const unsigned char *page, struct err *err)
+{
+	struct derive_step step = {.kind = "MR.EXTEND",
+		.gpa = region->section->gpa + off,
+		.size_bytes = TDVF_PAGE,
+		.content_size = SHA384_SIZE};
+	int rc;
+
+	if (mrtd->derive == NULL)
+		return 0;
+	rc = digest_bytes(DIGEST_SHA384, page, TDVF_PAGE, step.content, err);
+	if (rc == 0)
+		derive_add(mrtd->derive, &step, "%s page, image offset 0x%llx, in 16 chunks",
+			tdvf_type_name(region->section->type),
+			(unsigned long long)(region->section->data_offset + off));
+	return rc;
+}
+
+static int extend_page(
+	struct mrtd *mrtd, const struct region *region, uint64_t off, struct err *err)
+{
+	unsigned char page[TDVF_PAGE];
+	int rc;
+
+	copy_page(region, off, page);
+	for (size_t i = 0; i < CHUNKS_PER_PAGE; i++) {
+		unsigned char *at = mrtd->extend + i * EXTEND_SIZE;
+
+		put_header(at, "MR.EXTEND", region->section->gpa + off + i * CHUNK_SIZE);
+		memcpy(at + HEADER_SIZE, page + i * CHUNK_SIZE, CHUNK_SIZE);
+	}
+	rc = record_extend(mrtd, region, off, page, err);
+	if (rc != 0)
+		return rc;
+	return digest_update(mrtd->sha384, mrtd->extend, sizeof(mrtd->extend), err);
+}
+
+static int measure_single(struct mrtd *mrtd, const struct region *region, struct err *err)
+{
+	bool extend = (region->section->attributes & TDVF_MR_EXTEND) != 0;
+
+	for (uint64_t off = 0; off < region->section->mem_size; off += TDVF_PAGE) {
+		int rc = add_page(mrtd, region, off, err);
+
+		if (rc == 0 && extend)
+			rc = extend_page(mrtd, region, off, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int measure_two(struct mrtd *mrtd, const struct region *region, struct err *err)
+{
+	bool extend = (region->section->attributes & TDVF_MR_EXTEND) != 0;
+	uint64_t size = region->section->mem_size;
+	int rc = 0;
+
+	for (uint64_t off = 0; rc == 0 && off < size; off += TDVF_PAGE)
+		rc = add_page(mrtd, region, off, err);
+	for (uint64_t off = 0; rc == 0 && extend && off < size; off += TDVF_PAGE)
+		rc = extend_page(mrtd, region, off, err);
+	return rc;
+}
+
+/* The most pages that are worth hashing one by one: initial memory is some MiB, and a hostile size must not run for hours. */
+#define MEMORY_MAX (1ull << 30)
+
+static int check_size(const struct tdvf *tdvf, struct err *err)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < tdvf->count; i++) {
+		const struct tdvf_section *section = &tdvf->sections[i];
+
+		if ((section->attributes & TDVF_PAGE_AUG) != 0)
+			continue;
+		if (section->mem_size > MEMORY_MAX - total)
+			return err_fail(
+				err, -EBADMSG, "TDX metadata: more than 1 GiB of initial memory");
+		total += section->mem_size;
+	}
+	return 0;
+}
+
+int mrtd_compute(const void *image, size_t len, const struct tdvf *tdvf, enum mrtd_order order,
+	struct derive *derive, unsigned char ret[SHA384_SIZE], struct err *err)
+{
+	DIGEST_AUTO sha384 = {0};
+	struct mrtd mrtd = {.sha384 = &sha384, .derive = derive};
+	struct rd whole = rd_init(image, len);
+	int rc = check_size(tdvf, err);
+
+	if (rc == 0)
+		rc = digest_init(&sha384, DIGEST_SHA384, err);
+	for (size_t i = 0; rc == 0 && i < tdvf->count; i++) {
+		const struct tdvf_section *section = &tdvf->sections[i];
+		struct rd data = rd_at(&whole, section->data_offset, section->raw_size);
+		struct region region = {.section = section, .data = data.base};
+
+		if ((section->attributes & TDVF_PAGE_AUG) != 0)
+			continue;
+		if (data.bad)
+			return err_fail(err, -EBADMSG,
+				"TDX metadata section %zu: data beyond the image", i);
+		rc = order == MRTD_SINGLE ? measure_single(&mrtd, &region, err)
+					  : measure_two(&mrtd, &region, err);
+	}
+	return rc != 0 ? rc : digest_end(&sha384, ret, err);
+}
