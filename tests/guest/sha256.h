@@ -1,0 +1,19 @@
+/* SHA-256 (FIPS 180-4) for the stand-in agent, which links nothing. */
+#ifndef TESTS_GUEST_SHA256_H
+#define TESTS_GUEST_SHA256_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct sha256 {
+	uint32_t state[8];
+	uint64_t len; /* bytes so far */
+	unsigned char block[64];
+};
+
+void sha256_begin(struct sha256 *sha);
+void sha256_update(struct sha256 *sha, const void *src, size_t n);
+/* Writes 64 lowercase hex digits and a NUL. */
+void sha256_hex(struct sha256 *sha, char ret[65]);
+
+#endif
