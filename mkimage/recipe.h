@@ -33,8 +33,9 @@ struct recipe_suite {
 	bool allow_expired; /* a frozen mirror's Release file may be past its Valid-Until */
 };
 
-/* [packages], [kernel], [firmware.NAME]: what apt resolves, each in a set of its own in the lock. */
+/* [packages], and "package" in [kernel] and [firmware.NAME]: what apt resolves, each in a set of its own in the lock. */
 struct recipe_packages {
+	char *suite_name;	    /* owned */
 	struct recipe_suite *suite; /* borrowed; NULL when the section is absent */
 	struct recipe_strings install;
 	bool recommends;
@@ -67,10 +68,13 @@ struct recipe_link {
 	char *target;
 };
 
+/* [[user]]: home and shell as passwd(5) holds them, with their slash. */
 struct recipe_user {
 	char *name;
 	uint32_t uid, gid;
-	char *gecos, *home, *shell;
+	char *gecos; /* "" unless given */
+	char *home;  /* "/nonexistent" unless given */
+	char *shell; /* "/usr/sbin/nologin" unless given */
 };
 
 struct recipe_group {
@@ -88,12 +92,14 @@ struct recipe_unit {
 	bool mask;
 };
 
-/* [agent] */
+/* [agent]: a file, or a member of the archive that source names. */
 struct recipe_agent {
 	bool present;
-	struct recipe_source source;
-	char *install; /* guest path, "usr/bin/kata-agent" */
-	bool stand_in; /* the test stand-in: no sha256 needed, said plainly in every output */
+	struct recipe_source
+		source; /* its sha256 is the file's, so an archive is checked before it is read */
+	char *member;	/* path in the archive; NULL for a plain file */
+	char *install;	/* guest path, "usr/bin/kata-agent" */
+	bool stand_in;	/* the test stand-in: no sha256 needed, said plainly in every output */
 };
 
 /* [policy]: installed as /etc/kata-opa/BASENAME with the link default-policy.rego. */
@@ -123,7 +129,7 @@ struct recipe_launch {
 
 struct recipe {
 	char *path;			   /* of recipe.toml */
-	char *dir;			   /* what its sources are relative to */
+	char *dir;			   /* what its sources are relative to; "." at least */
 	unsigned char sha256[SHA256_SIZE]; /* of the recipe's bytes */
 	uint64_t size_bytes;
 	char *name;
@@ -169,10 +175,16 @@ struct recipe {
 
 /* Reads @path: a recipe.toml, or the directory that holds one. */
 int recipe_load(const char *path, struct recipe *ret, struct err *err) MUST_CHECK;
+/* Parses @len bytes of a recipe as if read from @path. */
+int recipe_parse(const void *text, size_t len, const char *path, struct recipe *ret,
+	struct err *err) MUST_CHECK;
 void recipe_done(struct recipe *recipe);
 #define RECIPE_AUTO __attribute__((cleanup(recipe_done))) struct recipe
 
-/* The bytes of a source, checked against its sha256 when it has one (-EKEYREJECTED with both digests when it differs). */
+/* The path of a source that has one, malloc'ed; NULL without memory. */
+char *recipe_source_path(const struct recipe *recipe, const struct recipe_source *source);
+
+/* Appends the bytes of a source, checked against its sha256 when it has one (-EKEYREJECTED with both digests when it differs). */
 int recipe_source_read(const struct recipe *recipe, const struct recipe_source *source,
 	size_t max_bytes, struct buf *ret, struct err *err) MUST_CHECK;
 
