@@ -18,8 +18,8 @@ CFLAGS   ?= $(CFLAGS_$(FLAVOR))
 CPPFLAGS += -I. -D_FILE_OFFSET_BITS=64 -DASSAY_VERSION='"$(VERSION)"'
 ALL_CFLAGS = -std=c17 $(WARN) $(CPPFLAGS) $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -pthread
 
-# What each room may link. measure/ needs libcrypto and jansson alone (make assay-measure shows it).
-LIBS_MEASURE := -lcrypto -ljansson
+# What each room may link. measure/ needs libcrypto, jansson and liblzma alone (make assay-measure shows it).
+LIBS_MEASURE := -lcrypto -ljansson -llzma
 LIBS_ALL     := $(LIBS_MEASURE) -larchive -lzstd -lelf -lblkid -lcurl
 LDFLAGS     += -Wl,-z,relro,-z,now -pthread
 
@@ -81,7 +81,8 @@ guest: $(GUEST_BIN)
 build/guest/init: $(wildcard initrd/guest/*.c initrd/guest/*.h)
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) -I. -o $@ $(filter %.c,$^)
-build/guest/kata-agent-stand-in: $(wildcard tests/guest/*.c tests/guest/*.h)
+build/guest/kata-agent-stand-in: $(wildcard tests/guest/*.c) initrd/guest/dm.c initrd/guest/sha256.c \
+		$(wildcard initrd/guest/*.h)
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) -I. -o $@ $(filter %.c,$^)
 
