@@ -15,8 +15,9 @@
 
 /* One step: a page or range added to a launch digest, or an event extended into a register. */
 struct derive_step {
-	const char *kind;    /* static: "NORMAL", "VMSA", "MEM.PAGE.ADD", "EV_SEPARATOR", ... */
-	const char *what;    /* owned: "firmware page 3 of 1024", "Authenticode of vmlinuz" */
+	const char *kind; /* static: "NORMAL", "VMSA", "MEM.PAGE.ADD", "EV_SEPARATOR", ... */
+	const char *
+		what; /* owned: "firmware", "Authenticode of vmlinuz"; alike for the pages of one thing */
 	uint64_t gpa;	     /* DERIVE_NO_GPA for events */
 	uint64_t size_bytes; /* of the page or of the hashed data */
 	size_t content_size; /* bytes of @content; 0 when the step has no digest of its own */
@@ -43,11 +44,15 @@ void derive_done(struct derive *derive);
 void derive_add(struct derive *derive, const struct derive_step *step, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
+/* The steps alone, as a JSON list. */
+int derive_steps_json(const struct derive *derive, json_t **ret, struct err *err) MUST_CHECK;
+
 /* The derivation document (schema assay-derivation/1). */
 int derive_json(const struct derive *derive, const unsigned char *value, json_t **ret,
 	struct err *err) MUST_CHECK;
 
-/* The table that --explain prints: runs of like steps folded into one row. */
+/* The table that --explain prints. Runs are folded into one row: steps of one kind and one `what` whose pages follow each other,
+ * or that add the same page again. */
 int derive_text(const struct derive *derive, struct buf *ret, struct err *err) MUST_CHECK;
 
 #endif
