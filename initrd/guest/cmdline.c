@@ -7,7 +7,6 @@
 #define SECTOR_SIZE    512
 #define DIGEST_SIZE    32 /* sha256 */
 #define BLOCK_SIZE_MIN 512
-#define BLOCK_SIZE_MAX 4096 /* dm-verity takes no more than a page */
 #define SECTORS_MAX    ((uint64_t)1 << 40)
 
 /* A piece of the text, not NUL-terminated. */
@@ -129,7 +128,7 @@ static bool read_block_size(struct span span, uint32_t *ret)
 {
 	uint64_t value;
 
-	if (!read_number(span, BLOCK_SIZE_MAX, &value) || value < BLOCK_SIZE_MIN ||
+	if (!read_number(span, CMDLINE_BLOCK_MAX, &value) || value < BLOCK_SIZE_MIN ||
 		(value & (value - 1)) != 0)
 		return false;
 	*ret = (uint32_t)value;

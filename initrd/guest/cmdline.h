@@ -16,8 +16,9 @@
 
 /* x86's COMMAND_LINE_SIZE is 2048; other architectures go to 4096. */
 #define CMDLINE_MAX	    4096
-#define CMDLINE_DEVICE_MAX  31	/* characters of a device's name */
-#define CMDLINE_SALT_MAX    256 /* bytes, cryptsetup's limit */
+#define CMDLINE_DEVICE_MAX  31	 /* characters of a device's name */
+#define CMDLINE_SALT_MAX    256	 /* bytes, cryptsetup's limit */
+#define CMDLINE_BLOCK_MAX   4096 /* bytes: dm-verity takes no more than a page */
 #define CMDLINE_FLAGS_MAX   63
 #define CMDLINE_DM_NAME	    "dm-verity"
 #define CMDLINE_ROOT_DEVICE "dm-0"

@@ -28,12 +28,13 @@
 #include "initrd/guest/cmdline.h"
 #include "initrd/guest/dm.h"
 #include "initrd/guest/say.h"
+#include "initrd/guest/sha256.h"
 
 #define MODULES_DIR	 "/modules"
 #define MODULES_LIST	 "/modules.list"
 #define MODULES_LIST_MAX 16384
 #define NEW_ROOT	 "/newroot"
-#define DISK_WAIT_MS	 60000 /* emulated machines are slow */
+#define DISK_WAIT_MS	 30000 /* emulated machines are slow */
 #define DISK_POLL_MS	 5
 #define RAMFS_MAGIC	 0x858458f6
 #define TMPFS_MAGIC	 0x01021994
@@ -174,6 +175,45 @@ static void wait_for_disk(const struct cmdline_root *root)
 			root->data_device, data, root->sectors);
 	if (hash / (root->hash_block_size / 512) < root->hash_blocks)
 		say_fatal(0, "/dev/%s is too small for the hash tree", root->hash_device);
+}
+
+/* The value of a digit of lowercase hex, which the command line's reader has checked. */
+static unsigned digit(char c)
+{
+	return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/*
+ * Compares the top block of the hash tree with the root hash. The kernel does that too, with a panic; a root hash
+ * that belongs to another image is a plain mistake and gets a plain line.
+ */
+static void check_root_hash(const struct cmdline_root *root)
+{
+	bool tree = root->hash_blocks > 0;
+	const char *device = tree ? root->hash_device : root->data_device;
+	size_t size = tree ? root->hash_block_size : root->data_block_size;
+	static unsigned char block[CMDLINE_BLOCK_MAX];
+	unsigned char salt[CMDLINE_SALT_MAX];
+	size_t salt_size = strlen(root->salt) / 2;
+	struct sha256 sha;
+	char path[64], hex[65];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/%s", device);
+	errno = 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || pread(fd, block, size, 0) != (ssize_t)size)
+		say_fatal(errno, "cannot read %s", path);
+	close(fd);
+	for (size_t i = 0; i < salt_size; i++)
+		salt[i] = (unsigned char)(digit(root->salt[2 * i]) << 4 |
+					  digit(root->salt[2 * i + 1]));
+	sha256_begin(&sha);
+	sha256_update(&sha, salt, salt_size);
+	sha256_update(&sha, block, size);
+	sha256_hex(&sha, hex);
+	if (strcmp(hex, root->root_hash) != 0)
+		say_fatal(0, "the root hash on the command line is not that of %s", path);
 }
 
 static int load_verity(int fd, const struct cmdline_root *root, const char *options)
@@ -323,6 +363,7 @@ int main(void)
 	read_command_line(&root);
 	load_modules();
 	wait_for_disk(&root);
+	check_root_hash(&root);
 	set_up_verity(&root);
 	mount_root(&root);
 	switch_root();

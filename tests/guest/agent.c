@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "initrd/guest/dm.h"
-#include "tests/guest/sha256.h"
+#include "initrd/guest/sha256.h"
 
 #define POLICY	 "/etc/kata-opa/default-policy.rego"
 #define TEXT_MAX 8192

@@ -1,5 +1,5 @@
 /* SHA-256 (sha256.h), FIPS 180-4 sections 4.1.2, 4.2.2, 5.1.1 and 6.2. */
-#include "tests/guest/sha256.h"
+#include "initrd/guest/sha256.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* SHA-256 (FIPS 180-4) for the stand-in agent, which links nothing. */
-#ifndef TESTS_GUEST_SHA256_H
-#define TESTS_GUEST_SHA256_H
+/* SHA-256 (FIPS 180-4) for the guest programs, which link nothing. */
+#ifndef INITRD_GUEST_SHA256_H
+#define INITRD_GUEST_SHA256_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@ struct sha256 {
 
 void sha256_begin(struct sha256 *sha);
 void sha256_update(struct sha256 *sha, const void *src, size_t n);
-/* Writes 64 lowercase hex digits and a NUL. */
+/* Ends the digest: writes 64 lowercase hex digits and a NUL. */
 void sha256_hex(struct sha256 *sha, char ret[65]);
 
 #endif
