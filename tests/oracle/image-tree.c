@@ -1,0 +1,333 @@
+/*
+ * Test trees as images, and as listings to compare with what other programs find in those images.
+ *
+ *   image-tree erofs SEED FILE [inline]   writes the tree of SEED as EROFS, and its listing on stdout
+ *   image-tree big FILE                   the same for one file over 4 GiB, sparse
+ *   image-tree list DIRECTORY             the listing of a real directory
+ *
+ * A listing has one line per node, with tabs between: path, type, mode, owner, mtime, data, links, attributes.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "lib/hex.h"
+#include "lib/io.h"
+#include "mkimage/write-erofs.h"
+#include "tests/random-tree.h"
+
+static void print_escaped(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text > ' ' && *text < 0x7f && *text != '%')
+			putchar(*text);
+		else
+			printf("%%%02x", (unsigned char)*text);
+}
+
+static void print_head(
+	const char *path, char type, unsigned mode, unsigned uid, unsigned gid, uint64_t mtime)
+{
+	print_escaped(path);
+	printf("\t%c\t%04o\t%u:%u\t%" PRIu64 "\t", type, mode, uid, gid, mtime);
+}
+
+static void print_digest(uint64_t size, const unsigned char digest[SHA256_SIZE])
+{
+	char hex[2 * SHA256_SIZE + 1];
+
+	hex_encode(digest, SHA256_SIZE, hex);
+	printf("%" PRIu64 " %s", size, hex);
+}
+
+static void print_xattr(const char *name, const void *value, size_t n)
+{
+	unsigned char digest[SHA256_SIZE];
+	struct err err = {0};
+	char hex[2 * 8 + 1];
+
+	if (digest_bytes(DIGEST_SHA256, value, n, digest, &err) != 0)
+		abort();
+	hex_encode(digest, 8, hex);
+	printf(" ");
+	print_escaped(name);
+	printf("=%zu:%s", n, hex);
+}
+
+static unsigned subdirs(const struct tree_node *node)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < node->child_count; i++)
+		n += node->children[i]->inode->type == TREE_DIR;
+	return n;
+}
+
+static int list_tree(const struct tree *tree, struct err *err)
+{
+	tree_for_each (tree, node) {
+		const struct tree_inode *inode = node->inode;
+		unsigned char digest[SHA256_SIZE];
+		char path[TREE_PATH_MAX + 2] = "/";
+		int rc;
+
+		tree_path(node, path + 1);
+		print_head(path, "fdlcbps"[inode->type], inode -> mode, inode -> uid, inode -> gid,
+			inode -> mtime);
+		if (inode->type == TREE_FILE) {
+			rc = tree_digest(&inode->content, path, digest, err);
+			if (rc != 0)
+				return rc;
+			print_digest(inode->content.size_bytes, digest);
+		} else if (inode->type == TREE_SYMLINK) {
+			print_escaped(inode->target);
+		} else if (inode->type == TREE_CHR || inode->type == TREE_BLK) {
+			printf("%u:%u", inode->rdev_major, inode->rdev_minor);
+		}
+		printf("\t%u\t", inode->type == TREE_DIR ? 2 + subdirs(node) : inode->links);
+		for (size_t i = 0; i < inode->xattr_count; i++)
+			print_xattr(inode->xattrs[i].name, inode->xattrs[i].value,
+				inode->xattrs[i].size_bytes);
+		printf("\n");
+	}
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_xattrs(const char *path, struct err *err)
+{
+	static char names[1 << 16];
+	static char value[1 << 16];
+	char *sorted[256];
+	size_t count = 0;
+	ssize_t n = llistxattr(path, names, sizeof(names));
+
+	if (n < 0)
+		return err_sys(err, "%s: attributes", path);
+	for (char *at = names; at < names + n && count < 256; at += strlen(at) + 1)
+		sorted[count++] = at;
+	qsort(sorted, count, sizeof(sorted[0]), compare_names);
+	for (size_t i = 0; i < count; i++) {
+		n = lgetxattr(path, sorted[i], value, sizeof(value));
+		if (n < 0)
+			return err_sys(err, "%s: attribute %s", path, sorted[i]);
+		print_xattr(sorted[i], value, (size_t)n);
+	}
+	return 0;
+}
+
+static int list_data(const char *path, const struct stat *st, struct err *err)
+{
+	unsigned char digest[SHA256_SIZE];
+	char target[TREE_PATH_MAX + 1];
+	uint64_t size;
+	ssize_t n;
+	int rc;
+
+	switch (st->st_mode & S_IFMT) {
+	case S_IFREG:
+		rc = io_digest_file(path, DIGEST_SHA256, digest, &size, err);
+		if (rc == 0)
+			print_digest(size, digest);
+		return rc;
+	case S_IFLNK:
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n < 0)
+			return err_sys(err, "%s", path);
+		target[n] = '\0';
+		print_escaped(target);
+		return 0;
+	case S_IFCHR:
+	case S_IFBLK:
+		printf("%u:%u", major(st->st_rdev), minor(st->st_rdev));
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static char type_of(mode_t mode)
+{
+	static const struct {
+		mode_t mode;
+		char type;
+	} types[] = {{S_IFREG, 'f'}, {S_IFDIR, 'd'}, {S_IFLNK, 'l'}, {S_IFCHR, 'c'}, {S_IFBLK, 'b'},
+		{S_IFIFO, 'p'}, {S_IFSOCK, 's'}};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (types[i].mode == (mode & S_IFMT))
+			return types[i].type;
+	return '?';
+}
+
+static int list_real(const char *top, const char *path, struct err *err);
+
+static int list_children(const char *top, const char *path, struct err *err)
+{
+	struct dirent **entries;
+	int n = scandir(path, &entries, NULL, NULL);
+	int rc = 0;
+
+	if (n < 0)
+		return err_sys(err, "%s", path);
+	for (int i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+		char *child;
+
+		if (rc == 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+			if (asprintf(&child, "%s/%s", path, name) < 0)
+				abort();
+			rc = list_real(top, child, err);
+			free(child);
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	return rc;
+}
+
+static int list_real(const char *top, const char *path, struct err *err)
+{
+	const char *below = path + strlen(top);
+	struct stat st;
+	int rc;
+
+	if (lstat(path, &st) != 0)
+		return err_sys(err, "%s", path);
+	print_head(below[0] != '\0' ? below : "/", type_of(st.st_mode), st.st_mode & 07777,
+		st.st_uid, st.st_gid, (uint64_t)st.st_mtime);
+	rc = list_data(path, &st, err);
+	printf("\t%lu\t", (unsigned long)st.st_nlink);
+	if (rc == 0)
+		rc = list_xattrs(path, err);
+	printf("\n");
+	if (rc == 0 && S_ISDIR(st.st_mode))
+		rc = list_children(top, path, err);
+	return rc;
+}
+
+struct file {
+	int fd;
+	const char *path;
+	uint64_t at;
+};
+
+/* Leaves holes for pieces of zeros. */
+static int to_file(void *arg, const void *data, size_t n, struct err *err)
+{
+	static const unsigned char zeros[1 << 16];
+	struct file *file = arg;
+	const unsigned char *at = data;
+
+	for (size_t off = 0; off < n;) {
+		size_t step = n - off < sizeof(zeros) ? n - off : sizeof(zeros);
+		int rc = 0;
+
+		if (memcmp(at + off, zeros, step) != 0)
+			rc = io_pwrite(file->fd, file->path, at + off, step, file->at + off, err);
+		if (rc != 0)
+			return rc;
+		off += step;
+	}
+	file->at += n;
+	if (ftruncate(file->fd, (off_t)file->at) != 0)
+		return err_sys(err, "%s", file->path);
+	return 0;
+}
+
+static int write_tree(const struct tree *tree, const char *path, bool inline_tails, struct err *err)
+{
+	struct write_erofs_options options = {
+		.timestamp = RANDOM_TREE_TIME, .inline_tails = inline_tails};
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct file file = {.fd = fd, .path = path};
+	WRITE_EROFS_AUTO plan = {0};
+	int rc;
+
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
+	rc = write_erofs_plan(&plan, tree, &options, err);
+	if (rc == 0)
+		rc = write_erofs_emit(&plan, to_file, &file, err);
+	if (rc == 0 && file.at != plan.blocks * EROFS_BLOCK_SIZE)
+		return err_fail(err, -EINVAL, "%s: not the planned size", path);
+	return rc != 0 ? rc : list_tree(tree, err);
+}
+
+static int verb_erofs(char **args, struct err *err)
+{
+	TREE_AUTO tree = {0};
+	int rc = tree_init(&tree, err);
+
+	if (rc == 0)
+		rc = random_tree_fill(&tree, strtoull(args[0], NULL, 10), err);
+	if (rc != 0)
+		return rc;
+	return write_tree(&tree, args[1], args[2] != NULL, err);
+}
+
+static int verb_big(char **args, struct err *err)
+{
+	const uint64_t size = (UINT64_C(4) << 30) + 4097;
+	struct tree_inode inode = {.type = TREE_FILE, .mode = 0600, .mtime = RANDOM_TREE_TIME};
+	struct tree_inode behind = inode;
+	AUTO_CLOSE int fd = memfd_create("big", MFD_CLOEXEC);
+	TREE_AUTO tree = {0};
+	int rc = tree_init(&tree, err);
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
+		return err_sys(err, "memfd");
+	if (rc == 0)
+		rc = io_pwrite(fd, "memfd", "end", 3, size - 3, err);
+	inode.content = (struct tree_content){.fd = fd, .size_bytes = size};
+	behind.content = (struct tree_content){
+		.mem = (unsigned char *)strdup("x"), .size_bytes = 1};
+	tree.root->inode->mtime = RANDOM_TREE_TIME;
+	if (rc == 0)
+		rc = tree_add(&tree, "big", &inode, TREE_REFUSE, NULL, err);
+	if (rc == 0)
+		rc = tree_add(&tree, "c", &behind, TREE_REFUSE, NULL, err);
+	return rc != 0 ? rc : write_tree(&tree, args[0], false, err);
+}
+
+static int verb_list(char **args, struct err *err)
+{
+	return list_real(args[0], args[0], err);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int min, max;
+		int (*run)(char **args, struct err *err);
+	} verbs[] = {
+		{"erofs", 2, 3, verb_erofs},
+		{"big", 1, 1, verb_big},
+		{"list", 1, 1, verb_list},
+	};
+	struct err err = {0};
+
+	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(argv[1], verbs[i].name) != 0 || argc - 2 < verbs[i].min ||
+			argc - 2 > verbs[i].max)
+			continue;
+		if (verbs[i].run(argv + 2, &err) == 0)
+			return 0;
+		fprintf(stderr, "%s\n", err.msg);
+		return err_status(err.code);
+	}
+	fprintf(stderr, "usage: image-tree erofs|big|list ...\n");
+	return 2;
+}
