@@ -1,0 +1,194 @@
+/* The registers of one TDX launch (tdx.h). */
+#include "measure/tdx.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/tdvf.h"
+#include "lib/buf.h"
+#include "lib/io.h"
+#include "measure/direct.h"
+#include "measure/generation.h"
+#include "measure/mrtd.h"
+#include "measure/profile-tdx.h"
+#include "measure/rtmr.h"
+
+#define FIRMWARE_MAX (64u << 20)
+#define KERNEL_MAX   (512u << 20)
+
+static const char *const names[TDX_REGISTERS] = {"mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3"};
+
+const char *tdx_register_name(enum tdx_register reg)
+{
+	return names[reg];
+}
+
+static int check_input(const struct tdx_input *in, struct err *err)
+{
+	if (in->firmware == NULL)
+		return err_fail(err, -EINVAL, "no firmware given");
+	if (in->vmm == NULL)
+		return err_fail(err, -EINVAL,
+			"no VMM given: the order of pages and the kernel depend on it");
+	if (in->kernel == NULL && in->initrd != NULL)
+		return err_fail(err, -EINVAL, "an initrd without a kernel");
+	if (in->kernel == NULL && in->cmdline != NULL)
+		return err_fail(err, -EINVAL, "a command line without a kernel");
+	return 0;
+}
+
+/* What QEMU does with sections beyond the ones it knows is to exit, so no measurement exists. */
+static int check_sections(const struct tdvf *tdvf, const struct tdx_vmm *vmm, struct err *err)
+{
+	for (size_t i = 0; i < tdvf->count; i++) {
+		const struct tdvf_section *section = &tdvf->sections[i];
+		const char *name = tdvf_type_name(section->type);
+
+		if (section->type > TDVF_TEMP_MEM || (section->attributes & TDVF_PAGE_AUG) != 0)
+			return err_fail(err, -ENOTSUP,
+				"TDX metadata section %zu (%s): %s does not build such sections", i,
+				name, vmm->name);
+		if (section->raw_size != 0 && section->raw_size != section->mem_size)
+			return err_fail(err, -ENOTSUP,
+				"TDX metadata section %zu (%s): data shorter than its memory", i,
+				name);
+	}
+	return 0;
+}
+
+static int measure_mrtd(const struct tdx_input *in, const struct tdx_vmm *vmm,
+	const struct buf *firmware, struct tdx_registers *regs, struct err *err)
+{
+	struct tdvf tdvf;
+	bool two = in->order == TDX_ORDER_TWO ||
+		   (in->order == TDX_ORDER_VMM && vmm->order == MRTD_TWO);
+	int rc = tdvf_parse(firmware->data, firmware->len, &tdvf, err);
+
+	if (rc == 0)
+		rc = check_sections(&tdvf, vmm, err);
+	if (rc == 0)
+		rc = mrtd_compute(firmware->data, firmware->len, &tdvf,
+			two ? MRTD_TWO : MRTD_SINGLE, in->derive[TDX_MRTD], regs->value[TDX_MRTD],
+			err);
+	if (rc != 0)
+		return err_wrap(err, "%s", in->firmware);
+	regs->order = two ? TDX_ORDER_TWO : TDX_ORDER_SINGLE;
+	regs->has[TDX_MRTD] = true;
+	return 0;
+}
+
+/* Ends the prediction of one register: keeps the value, or why there is none unless it is wanted. */
+static int settle(const struct tdx_input *in, struct tdx_registers *regs, enum tdx_register reg,
+	const struct rtmr *rtmr, int rc, struct err *err)
+{
+	if (rc == 0) {
+		memcpy(regs->value[reg], rtmr->value, SHA384_SIZE);
+		regs->has[reg] = true;
+		return 0;
+	}
+	if (rc != -ENOTSUP || (in->want & TDX_WANT(reg)) != 0)
+		return err_wrap(err, "%s", names[reg]);
+	snprintf(regs->why_not[reg], sizeof(regs->why_not[reg]), "%.*s",
+		(int)sizeof(regs->why_not[reg]) - 1, err->msg);
+	*err = (struct err){.code = 0};
+	return 0;
+}
+
+static int read_initrd(const struct tdx_input *in, struct direct_boot *boot, struct err *err)
+{
+	if (in->initrd == NULL)
+		return 0;
+	if (io_digest_file(
+		    in->initrd, DIGEST_SHA384, boot->initrd_sha384, &boot->initrd_bytes, err) != 0)
+		return err_wrap(err, "initrd");
+	if (boot->initrd_bytes == 0)
+		return err_fail(err, -EBADMSG, "initrd %s: empty", in->initrd);
+	return 0;
+}
+
+typedef int direct_fn(const struct direct_boot *boot, struct rtmr *rtmr, struct err *err);
+
+/* Predicts one register of a direct boot. */
+static int predict(const struct tdx_input *in, const struct direct_boot *boot,
+	enum tdx_register reg, direct_fn *fn, struct tdx_registers *regs, struct err *err)
+{
+	struct rtmr rtmr = {.derive = in->derive[reg]};
+	int rc = direct_check(boot, err);
+
+	if (rc == 0)
+		rc = fn(boot, &rtmr, err);
+	rc = settle(in, regs, reg, &rtmr, rc, err);
+	return rc == 0 ? 0 : err_wrap(err, "%s", in->kernel);
+}
+
+/* RTMR1 and RTMR2 of a direct boot. */
+static int measure_direct(const struct tdx_input *in, struct direct_boot *boot,
+	struct tdx_registers *regs, struct err *err)
+{
+	BUF_AUTO kernel = {0};
+	int rc = io_read_file(in->kernel, KERNEL_MAX, &kernel, err);
+
+	if (rc == 0)
+		rc = read_initrd(in, boot, err);
+	if (rc != 0)
+		return rc;
+	boot->kernel = kernel.data;
+	boot->kernel_bytes = kernel.len;
+	rc = predict(in, boot, TDX_RTMR1, direct_rtmr1, regs, err);
+	return rc != 0 ? rc : predict(in, boot, TDX_RTMR2, direct_rtmr2, regs, err);
+}
+
+static int measure_rtmrs(const struct tdx_input *in, const struct tdx_vmm *vmm,
+	const struct buf *firmware, struct tdx_registers *regs, struct err *err)
+{
+	struct generation generation;
+	struct direct_boot boot = {.vmm = vmm,
+		.generation = &generation,
+		.cmdline = in->cmdline != NULL ? in->cmdline : "",
+		.memory_bytes = in->memory_bytes};
+	int rc = generation_detect(firmware->data, firmware->len, &generation, err);
+
+	if (rc != 0)
+		return err_wrap(err, "%s", in->firmware);
+	snprintf(regs->generation, sizeof(regs->generation), "%s", generation.name);
+	if (in->kernel == NULL)
+		return 0;
+	return measure_direct(in, &boot, regs, err);
+}
+
+/* Refuses when a wanted register has no value. */
+static int check_wanted(
+	const struct tdx_input *in, const struct tdx_registers *regs, struct err *err)
+{
+	for (int reg = 0; reg < TDX_REGISTERS; reg++)
+		if ((in->want & TDX_WANT(reg)) != 0 && !regs->has[reg])
+			return err_fail(err, -ENOTSUP, "%s cannot be predicted from these inputs",
+				names[reg]);
+	return 0;
+}
+
+int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct err *err)
+{
+	BUF_AUTO firmware = {0};
+	struct tdx_registers regs = {.order = TDX_ORDER_VMM};
+	const struct tdx_vmm *vmm;
+	int rc = check_input(in, err);
+
+	if (rc == 0)
+		rc = tdx_vmm_find(in->vmm, &vmm, err);
+	if (rc == 0)
+		rc = io_read_file(in->firmware, FIRMWARE_MAX, &firmware, err);
+	if (rc == 0)
+		rc = digest_bytes(
+			DIGEST_SHA256, firmware.data, firmware.len, regs.firmware_sha256, err);
+	if (rc == 0)
+		rc = measure_mrtd(in, vmm, &firmware, &regs, err);
+	if (rc == 0 && (in->kernel != NULL || (in->want & ~TDX_WANT(TDX_MRTD)) != 0))
+		rc = measure_rtmrs(in, vmm, &firmware, &regs, err);
+	if (rc == 0)
+		rc = check_wanted(in, &regs, err);
+	if (rc != 0)
+		return rc;
+	*ret = regs;
+	return 0;
+}
