@@ -560,24 +560,35 @@ static int out_all_data(struct out *out, bool files, struct err *err)
 	return 0;
 }
 
+static int out_all(struct out *out, struct err *err)
+{
+	const struct write_erofs *plan = out->plan;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < plan->inode_count; i++)
+		rc = out_inode(out, &plan->inodes[i], (uint32_t)(i + 1), err);
+	if (rc == 0)
+		rc = out_align(out, err);
+	if (rc == 0)
+		rc = out_all_data(out, false, err);
+	if (rc == 0)
+		rc = out_all_data(out, true, err);
+	return rc != 0 ? rc : out_flush(out, err);
+}
+
 int write_erofs_emit(
 	const struct write_erofs *plan, write_erofs_sink *sink, void *arg, struct err *err)
 {
 	AUTO_FREE unsigned char *pieces = malloc(2 * PIECE_BYTES);
 	struct out out = {.plan = plan, .sink = sink, .arg = arg};
-	int rc = 0;
+	struct err late = {0};
+	int rc, last;
 
 	if (pieces == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	out.pieces[0] = pieces;
 	out.pieces[1] = pieces + PIECE_BYTES;
-	for (size_t i = 0; rc == 0 && i < plan->inode_count; i++)
-		rc = out_inode(&out, &plan->inodes[i], (uint32_t)(i + 1), err);
-	if (rc == 0)
-		rc = out_align(&out, err);
-	if (rc == 0)
-		rc = out_all_data(&out, false, err);
-	if (rc == 0)
-		rc = out_all_data(&out, true, err);
-	return rc != 0 ? rc : out_flush(&out, err);
+	rc = out_all(&out, err);
+	last = sink(arg, NULL, 0, rc != 0 ? &late : err);
+	return rc != 0 ? rc : last;
 }

@@ -27,8 +27,9 @@ struct write_erofs_options {
 };
 
 /*
- * Takes the next @size_bytes of the image, a multiple of EROFS_BLOCK_SIZE. @data stays untouched until the call after the
- * next one returns or write_erofs_emit() does, so a sink may work on it in the background for that long.
+ * Takes the next @size_bytes of the image, a multiple of EROFS_BLOCK_SIZE. @data stays untouched until the next call
+ * returns, so a sink may work on it in the background until then. After the last piece, and after a failure, there is one
+ * more call without data (NULL, 0), when background work must end.
  */
 typedef int write_erofs_sink(void *arg, const void *data, size_t size_bytes, struct err *err);
 
@@ -51,7 +52,8 @@ struct write_erofs {
 int write_erofs_plan(struct write_erofs *plan, const struct tree *tree,
 	const struct write_erofs_options *options, struct err *err) MUST_CHECK;
 
-/* Hands the image to @sink from front to back, in pieces of a few megabytes. Fails when @sink or reading a content does. */
+/* Hands the image to @sink from front to back, in pieces of a few megabytes. Fails when @sink or reading a content
+ * does. */
 int write_erofs_emit(const struct write_erofs *plan, write_erofs_sink *sink, void *arg,
 	struct err *err) MUST_CHECK;
 

@@ -3,6 +3,8 @@
  *
  *   image-tree erofs SEED FILE [inline]   writes the tree of SEED as EROFS, and its listing on stdout
  *   image-tree big FILE                   the same for one file over 4 GiB, sparse
+ *   image-tree disk SEED FILE THREADS     writes Kata's disk, and its verity parameters, data blocks of the file system,
+ *                                         hash blocks and sha256 on stdout, a line each
  *   image-tree list DIRECTORY             the listing of a real directory
  *
  * A listing has one line per node, with tabs between: path, type, mode, owner, mtime, data, links, attributes.
@@ -19,6 +21,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
+#include "mkimage/disk.h"
 #include "mkimage/write-erofs.h"
 #include "tests/random-tree.h"
 
@@ -301,6 +304,35 @@ static int verb_big(char **args, struct err *err)
 	return rc != 0 ? rc : write_tree(&tree, args[0], false, err);
 }
 
+static int verb_disk(char **args, struct err *err)
+{
+	AUTO_CLOSE int fd = open(args[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct disk_options options = {.disk_signature = 0x61737361,
+		.timestamp = RANDOM_TREE_TIME,
+		.threads = strtoull(args[2], NULL, 10)};
+	struct disk_result result = {0};
+	char params[VERITY_PARAMS_TEXT_MAX];
+	char hex[2 * SHA256_SIZE + 1];
+	TREE_AUTO tree = {0};
+	int rc = tree_init(&tree, err);
+
+	if (fd < 0)
+		return err_sys(err, "%s", args[1]);
+	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
+	memcpy(options.salt, "a salt of thirty-two plain bytes", sizeof(options.salt));
+	if (rc == 0)
+		rc = random_tree_fill(&tree, strtoull(args[0], NULL, 10), err);
+	if (rc == 0)
+		rc = disk_write_kata(fd, args[1], &tree, &options, &result, err);
+	if (rc != 0)
+		return rc;
+	verity_params_format(&result.verity, params);
+	hex_encode(result.sha256, SHA256_SIZE, hex);
+	printf("%s\n%" PRIu64 "\n%" PRIu64 "\n%s\n", params, result.erofs_blocks,
+		result.hash_blocks, hex);
+	return 0;
+}
+
 static int verb_list(char **args, struct err *err)
 {
 	return list_real(args[0], args[0], err);
@@ -315,6 +347,7 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{"erofs", 2, 3, verb_erofs},
 		{"big", 1, 1, verb_big},
+		{"disk", 3, 3, verb_disk},
 		{"list", 1, 1, verb_list},
 	};
 	struct err err = {0};
@@ -328,6 +361,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.msg);
 		return err_status(err.code);
 	}
-	fprintf(stderr, "usage: image-tree erofs|big|list ...\n");
+	fprintf(stderr, "usage: image-tree erofs|big|disk|list ...\n");
 	return 2;
 }
