@@ -7,6 +7,7 @@
 #define MKIMAGE_SPOOL_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/err.h"

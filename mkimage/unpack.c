@@ -152,8 +152,7 @@ static la_ssize_t read_chunk(struct archive *archive, void *arg, const void **re
 	*ret = unpack->chunk;
 	if (n == 0)
 		return 0;
-	if (io_pread(unpack->fd, unpack->what, unpack->chunk, n, unpack->off, unpack->read_err) !=
-		0) {
+	if (io_pread(unpack->fd, "input", unpack->chunk, n, unpack->off, unpack->read_err) != 0) {
 		archive_set_error(archive, EIO, "read failed");
 		return -1;
 	}
@@ -169,7 +168,7 @@ static int archive_failed(struct unpack *unpack, struct err *err)
 
 	if (unpack->read_err != NULL && unpack->read_err->code != 0)
 		return err_fail(err, unpack->read_err->code, "%s", unpack->read_err->msg);
-	return err_fail(err, code, "%s: decompression failed after %llu bytes: %s", unpack->what,
+	return err_fail(err, code, "decompression failed after %llu bytes: %s",
 		(unsigned long long)unpack->out_bytes, text != NULL ? text : "no reason given");
 }
 
@@ -195,28 +194,24 @@ static int archive_start(struct unpack *unpack, const struct filter *filter, str
 	}
 	unpack->read_err = NULL;
 	if (archive_filter_count(unpack->archive) != 2)
-		return err_fail(err, -EBADMSG, "%s: not one %s stream", unpack->what, filter->name);
+		return err_fail(err, -EBADMSG, "not one %s stream", filter->name);
 	return 0;
 }
 
-int unpack_begin(struct unpack *unpack, int fd, uint64_t off, uint64_t len, const char *what,
+int unpack_begin(struct unpack *unpack, int fd, uint64_t off, uint64_t len,
 	const struct unpack_limits *limits, struct err *err)
 {
 	unsigned char head[HEAD_BYTES];
 	size_t n = len < sizeof(head) ? (size_t)len : sizeof(head);
 
-	*unpack = (struct unpack){.what = what,
-		.limits = *limits,
-		.fd = fd,
-		.off = off,
-		.end = off + len,
-		.in_bytes = len};
+	*unpack = (struct unpack){
+		.limits = *limits, .fd = fd, .off = off, .end = off + len, .in_bytes = len};
 	if (unpack->end < off)
-		return err_fail(err, -EBADMSG, "%s: range ends beyond 2^64", what);
+		return err_fail(err, -EBADMSG, "range ends beyond 2^64");
 	unpack->chunk = malloc(CHUNK_BYTES);
 	if (unpack->chunk == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
-	int rc = io_pread(fd, what, head, n, off, err);
+	int rc = io_pread(fd, "input", head, n, off, err);
 
 	if (rc != 0)
 		return rc;
@@ -229,10 +224,10 @@ int unpack_begin(struct unpack *unpack, int fd, uint64_t off, uint64_t len, cons
 	uint64_t window = filter->window(&rd);
 
 	if (rd.bad)
-		return err_fail(err, -EBADMSG, "%s: bad %s header", what, filter->name);
+		return err_fail(err, -EBADMSG, "bad %s header", filter->name);
 	if (window > UNPACK_WINDOW_MAX)
-		return err_fail(err, -EFBIG, "%s: %s wants a window of %llu bytes, more than %u",
-			what, filter->name, (unsigned long long)window, UNPACK_WINDOW_MAX);
+		return err_fail(err, -EFBIG, "%s wants a window of %llu bytes, more than %u",
+			filter->name, (unsigned long long)window, UNPACK_WINDOW_MAX);
 	return archive_start(unpack, filter, err);
 }
 
@@ -241,7 +236,7 @@ static int plain_next(
 {
 	uint64_t left = unpack->end - unpack->off;
 	size_t n = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES;
-	int rc = n > 0 ? io_pread(unpack->fd, unpack->what, unpack->chunk, n, unpack->off, err) : 0;
+	int rc = n > 0 ? io_pread(unpack->fd, "input", unpack->chunk, n, unpack->off, err) : 0;
 
 	if (rc != 0)
 		return rc;
@@ -274,8 +269,8 @@ static int archive_next(
 
 		if (used != unpack->in_bytes)
 			return err_fail(err, -EBADMSG,
-				"%s: %llu bytes after the end of the compressed stream",
-				unpack->what, (unsigned long long)(unpack->in_bytes - used));
+				"%llu bytes after the end of the compressed stream",
+				(unsigned long long)(unpack->in_bytes - used));
 		n = 0;
 	}
 	*ret = block;
@@ -294,12 +289,12 @@ int unpack_next(struct unpack *unpack, const unsigned char **ret, size_t *ret_n,
 		return rc;
 	unpack->out_bytes += n;
 	if (unpack->out_bytes > unpack->limits.bytes_max)
-		return err_fail(err, -EFBIG, "%s: more than %llu bytes come out", unpack->what,
+		return err_fail(err, -EFBIG, "more than %llu bytes come out",
 			(unsigned long long)unpack->limits.bytes_max);
 	if (unpack->out_bytes > UNPACK_RATIO_FROM_BYTES &&
 		unpack->out_bytes / unpack->limits.ratio_max > unpack->in_bytes)
-		return err_fail(err, -EFBIG, "%s: more than %llu times its size comes out",
-			unpack->what, (unsigned long long)unpack->limits.ratio_max);
+		return err_fail(err, -EFBIG, "more than %llu times its size comes out",
+			(unsigned long long)unpack->limits.ratio_max);
 	*ret = block;
 	*ret_n = n;
 	return 0;

@@ -25,7 +25,6 @@ struct unpack_limits {
 };
 
 struct unpack {
-	const char *what; /* borrowed: names the input in errors */
 	struct unpack_limits limits;
 	int fd;		      /* borrowed */
 	uint64_t off, end;    /* next byte to read, end of the range */
@@ -37,8 +36,8 @@ struct unpack {
 	struct err *read_err; /* where the read callback reports */
 };
 
-/* Starts on @len bytes at @off of @fd, which stays open until unpack_done(). */
-int unpack_begin(struct unpack *unpack, int fd, uint64_t off, uint64_t len, const char *what,
+/* Starts on @len bytes at @off of @fd, which stays open until unpack_done(). Errors do not name the input: callers do. */
+int unpack_begin(struct unpack *unpack, int fd, uint64_t off, uint64_t len,
 	const struct unpack_limits *limits, struct err *err) MUST_CHECK;
 
 /* The next block, borrowed until the next call; *@ret_n is 0 at the end and nowhere else. */
