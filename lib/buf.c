@@ -105,6 +105,9 @@ int buf_check(const struct buf *buf, struct err *err)
 
 void buf_free_ptr(void *slot)
 {
-	free(*(void **)slot);
-	*(void **)slot = NULL;
+	void *ptr;
+
+	memcpy(&ptr, slot, sizeof(ptr)); /* the slot may be a pointer to any type */
+	free(ptr);
+	memset(slot, 0, sizeof(ptr));
 }

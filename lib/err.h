@@ -36,8 +36,8 @@ enum err_exit {
  * -EKEYREJECTED a check that said no, such as a digest that differs (exit 1).
  */
 
-/* Records a message and returns @code (negative; anything else becomes -EINVAL). Control characters
- * are escaped and an overlong line is cut, so input may be quoted with %s. */
+/* Records a message and returns @code (negative; anything else becomes -EINVAL). Control characters and bytes
+ * that are no UTF-8 are escaped and an overlong line is cut, so input may be quoted with %s. */
 #define err_fail(err, code, ...) err_negative(err_record_fail(err, code, __VA_ARGS__))
 
 /* Like err_fail with the code -errno and ": strerror(errno)" after the message. */

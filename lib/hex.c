@@ -3,9 +3,10 @@
 
 #include <string.h>
 
+static const char digits[] = "0123456789abcdef";
+
 void hex_encode(const void *src, size_t n, char *dst)
 {
-	static const char digits[] = "0123456789abcdef";
 	const unsigned char *bytes = src;
 
 	for (size_t i = 0; i < n; i++) {
@@ -17,26 +18,16 @@ void hex_encode(const void *src, size_t n, char *dst)
 
 static int nibble(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
 bool hex_decode(const char *text, void *dst, size_t n)
 {
 	unsigned char *bytes = dst;
 
-	if (strlen(text) != 2 * n)
+	if (strlen(text) != 2 * n || strspn(text, digits) != 2 * n)
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		int high = nibble(text[2 * i]);
-		int low = nibble(text[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		bytes[i] = (unsigned char)(high << 4 | low);
-	}
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (unsigned char)(nibble(text[2 * i]) << 4 | nibble(text[2 * i + 1]));
 	return true;
 }

@@ -8,7 +8,8 @@
 /* Writes 2*@n lowercase digits and a NUL to @dst. */
 void hex_encode(const void *src, size_t n, char *dst);
 
-/* Reads exactly 2*@n digits of lowercase hex; false when @text has another length or another character. */
+/* Reads exactly 2*@n digits of lowercase hex; false, with @dst untouched, when @text has another length or
+ * another character. */
 bool hex_decode(const char *text, void *dst, size_t n);
 
 #endif

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,6 +42,9 @@ int io_pread(int fd, const char *what, void *dst, size_t n, uint64_t off, struct
 {
 	unsigned char *at = dst;
 
+	if (off > INT64_MAX - n)
+		return err_fail(err, -EBADMSG, "%s: no file reaches byte %llu", what,
+			(unsigned long long)off);
 	while (n > 0) {
 		ssize_t got = pread(fd, at, n, (off_t)off);
 
@@ -62,6 +66,9 @@ int io_pwrite(int fd, const char *what, const void *src, size_t n, uint64_t off,
 {
 	const unsigned char *at = src;
 
+	if (off > INT64_MAX - n)
+		return err_fail(err, -EFBIG, "%s: no file reaches byte %llu", what,
+			(unsigned long long)off);
 	while (n > 0) {
 		ssize_t put = pwrite(fd, at, n, (off_t)off);
 
@@ -92,8 +99,10 @@ int io_read_file(const char *path, size_t max_bytes, struct buf *ret, struct err
 	if (at == NULL)
 		return buf_check(ret, err);
 	rc = io_pread(fd, path, at, (size_t)size, 0, err);
-	if (rc != 0)
+	if (rc != 0) {
 		ret->len -= (size_t)size;
+		ret->data[ret->len] = '\0';
+	}
 	return rc;
 }
 
@@ -128,8 +137,17 @@ int io_digest_file(const char *path, enum digest_alg alg, unsigned char *ret,
 
 int io_temp(const char *dir, int *ret_fd, struct err *err)
 {
+	AUTO_FREE char *path = NULL;
 	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
+	/* Not every file system has nameless files. */
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		if (asprintf(&path, "%s/" STAGE_SUFFIX "XXXXXX", dir) < 0)
+			return err_fail(err, -ENOMEM, "out of memory");
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0)
+			unlink(path);
+	}
 	if (fd < 0)
 		return err_sys(err, "%s: temporary file", dir);
 	*ret_fd = fd;
@@ -188,28 +206,74 @@ static int write_checked(int fd, const char *what, const void *src, size_t n, st
 	return read_back(fd, what, src, n, err);
 }
 
+/* A hidden name beside @path that nothing else has, malloc'ed. */
+static char *temp_name(const char *dir, const char *path)
+{
+	const char *base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	uint64_t unique;
+	char *name;
+
+	if (getrandom(&unique, sizeof(unique), 0) != (ssize_t)sizeof(unique) ||
+		asprintf(&name, "%s/.%s" STAGE_SUFFIX "%016llx", dir, base,
+			(unsigned long long)unique) < 0)
+		return NULL;
+	return name;
+}
+
+/* Names the nameless file @fd: by its descriptor where that is allowed, else through /proc. */
+static int link_unnamed(int fd, const char *name)
+{
+	char self[32];
+
+	if (linkat(fd, "", AT_FDCWD, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
 int io_publish(const char *path, const void *src, size_t n, struct err *err)
 {
 	AUTO_FREE char *dir = parent_of(path);
-	AUTO_FREE char *temp = NULL;
+	AUTO_FREE char *temp = dir != NULL ? temp_name(dir, path) : NULL;
 	AUTO_CLOSE int fd = -1;
+	bool named = false;
+	struct stat st;
 	int rc;
 
-	if (dir == NULL || asprintf(&temp, "%s" STAGE_SUFFIX "XXXXXX", path) < 0)
+	if (temp == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
-	fd = mkostemp(temp, O_CLOEXEC);
+	/* A rename would replace a device or a directory's name just as well. */
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_fail(err, -EINVAL, "%s: not a regular file", path);
+	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+		fd = open(temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		named = fd >= 0;
+	}
 	if (fd < 0)
 		return err_sys(err, "%s", path);
 	rc = write_checked(fd, path, src, n, err);
 	if (rc == 0 && fchmod(fd, 0644) != 0)
 		rc = err_sys(err, "%s", path);
+	if (rc == 0 && !named && link_unnamed(fd, temp) != 0)
+		rc = err_sys(err, "%s", path);
+	named = named || rc == 0;
 	if (rc == 0 && rename(temp, path) != 0)
 		rc = err_sys(err, "%s", path);
-	if (rc != 0) {
+	if (rc != 0 && named)
 		unlink(temp);
-		return rc;
-	}
-	return sync_dir(dir, err);
+	return rc != 0 ? rc : sync_dir(dir, err);
+}
+
+/* Keeps errno. */
+static bool is_dir(const char *path)
+{
+	int saved = errno;
+	struct stat st;
+	bool yes = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+
+	errno = saved;
+	return yes;
 }
 
 int io_mkdirs(const char *path, struct err *err)
@@ -224,7 +288,7 @@ int io_mkdirs(const char *path, struct err *err)
 		if (c != '/' && c != '\0')
 			continue;
 		*at = '\0';
-		if (mkdir(copy, 0755) != 0 && errno != EEXIST)
+		if (mkdir(copy, 0755) != 0 && !is_dir(copy))
 			return err_sys(err, "%s", copy);
 		*at = c;
 		if (c == '\0')
@@ -248,12 +312,15 @@ int io_remove_tree(const char *path, struct err *err)
 	return 0;
 }
 
+/* Locks a directory of our own; -1 when it is somebody else's, or in use. */
 static int lock_dir(const char *path)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 	int locked = -1;
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+		flock(fd, LOCK_EX | LOCK_NB) == 0) {
 		locked = fd;
 		fd = -1;
 	}
@@ -310,14 +377,15 @@ int io_stage_begin(struct io_stage *stage, const char *final, bool replace, stru
 	struct stat st;
 	int rc;
 
-	*stage = (struct io_stage){.lock_fd = -1, .final = clean_final(final)};
+	*stage = (struct io_stage){.lock_fd = -1, .final = clean_final(final), .replace = replace};
 	if (stage->final == NULL || (dir = parent_of(stage->final)) == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (*stage->final == '\0')
 		return err_fail(err, -EINVAL, "%s: not a name for an output directory", final);
 	base = strrchr(stage->final, '/') != NULL ? strrchr(stage->final, '/') + 1 : stage->final;
-	if (!replace && lstat(stage->final, &st) == 0)
-		return err_fail(err, -EEXIST, "%s: already exists", stage->final);
+	if (lstat(stage->final, &st) == 0 && (!replace || !S_ISDIR(st.st_mode)))
+		return err_fail(err, -EEXIST, "%s: already exists%s", stage->final,
+			S_ISDIR(st.st_mode) ? "" : ", and is not a directory");
 	rc = io_mkdirs(dir, err);
 	if (rc != 0)
 		return rc;
@@ -330,7 +398,9 @@ int io_stage_begin(struct io_stage *stage, const char *final, bool replace, stru
 	stage->path = template;
 	template = NULL;
 	stage->lock_fd = lock_dir(stage->path);
-	if (stage->lock_fd < 0 || chmod(stage->path, 0755) != 0)
+	if (stage->lock_fd < 0)
+		return err_fail(err, -EIO, "%s: cannot be locked", stage->path);
+	if (fchmod(stage->lock_fd, 0755) != 0)
 		return err_sys(err, "%s", stage->path);
 	return 0;
 }
@@ -378,17 +448,16 @@ static int sync_entry(const char *path, const struct stat *st, int type, struct 
 int io_stage_commit(struct io_stage *stage, struct err *err)
 {
 	AUTO_FREE char *dir = parent_of(stage->final);
-	struct stat st;
-	bool exists = lstat(stage->final, &st) == 0;
+	bool exchange = stage->replace && is_dir(stage->final);
 
 	if (dir == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (nftw(stage->path, sync_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
 		return err_sys(err, "%s: cannot be flushed", stage->path);
 	if (renameat2(AT_FDCWD, stage->path, AT_FDCWD, stage->final,
-		    exists ? RENAME_EXCHANGE : RENAME_NOREPLACE) != 0)
+		    exchange ? RENAME_EXCHANGE : RENAME_NOREPLACE) != 0)
 		return err_sys(err, "%s", stage->final);
-	if (!exists) {
+	if (!exchange) {
 		free(stage->path);
 		stage->path = NULL;
 	}

@@ -42,7 +42,8 @@ int io_digest_file(const char *path, enum digest_alg alg, unsigned char *ret,
 /* An unnamed temporary file in @dir, gone when closed. */
 int io_temp(const char *dir, int *ret_fd, struct err *err) MUST_CHECK;
 
-/* Writes a file whole or not at all, replacing any file of that name. */
+/* Writes a file of mode 0644 whole or not at all, replacing a regular file of that name; anything else of that name is
+ * -EINVAL. */
 int io_publish(const char *path, const void *src, size_t n, struct err *err) MUST_CHECK;
 
 /* Creates @path and its missing parents. */
@@ -55,10 +56,12 @@ int io_mkdirs(const char *path, struct err *err) MUST_CHECK;
 struct io_stage {
 	char *final; /* owned: the name to appear under */
 	char *path;  /* owned: the stage's own path; NULL when there is none */
+	bool replace;
 	int lock_fd;
 };
 
-/* A zeroed stage may be passed to io_stage_done. -EEXIST when @final exists and @replace is false. */
+/* A zeroed stage may be passed to io_stage_done. -EEXIST when @final exists, unless it is a directory and @replace is
+ * true. */
 int io_stage_begin(
 	struct io_stage *stage, const char *final, bool replace, struct err *err) MUST_CHECK;
 

@@ -15,7 +15,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 
-/* The deepest nesting and the largest document that is read. */
+/* Bytes of the largest document that is read; jansson itself bounds the nesting. */
 #define JSON_DOC_MAX (64u << 20)
 
 void json_doc_free(json_t **slot);

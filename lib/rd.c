@@ -5,6 +5,9 @@
 
 struct rd rd_init(const void *base, size_t len)
 {
+	/* Arithmetic on NULL is undefined even for no bytes. */
+	if (base == NULL)
+		return (struct rd){.base = (const unsigned char *)"", .bad = len > 0};
 	return (struct rd){.base = base, .len = len};
 }
 

@@ -5,8 +5,11 @@
 
 struct wr wr_init(void *base, size_t cap)
 {
-	if (cap > 0)
-		memset(base, 0, cap);
+	static unsigned char nothing;
+
+	if (base == NULL)
+		return (struct wr){.base = &nothing, .bad = cap > 0};
+	memset(base, 0, cap);
 	return (struct wr){.base = base, .cap = cap};
 }
 
