@@ -158,3 +158,17 @@ int verity_params_parse(
 	*ret = params;
 	return 0;
 }
+
+void verity_dm_create_write(const struct verity_params *params, const char *data_device,
+	const char *hash_device, struct buf *ret)
+{
+	char root_hash[2 * SHA256_SIZE + 1], salt[2 * VERITY_SALT_MAX + 1];
+	unsigned long long blocks = params->data_blocks;
+
+	hex_encode(params->root_hash, SHA256_SIZE, root_hash);
+	hex_encode(params->salt, params->salt_bytes, salt);
+	buf_fmt(ret,
+		"dm-mod.create=\"dm-verity,,,ro,0 %llu verity 1 %s %s %u %u %llu 0 sha256 %s %s\"",
+		blocks * (VERITY_BLOCK_SIZE / 512), data_device, hash_device, VERITY_BLOCK_SIZE,
+		VERITY_BLOCK_SIZE, blocks, root_hash, salt);
+}

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/digest.h"
 #include "lib/err.h"
 
@@ -64,5 +65,11 @@ void verity_params_format(const struct verity_params *params, char ret[VERITY_PA
  * errors. -EBADMSG; -ENOTSUP for other block sizes. */
 int verity_params_parse(const void *text, size_t len, const char *what, struct verity_params *ret,
 	struct err *err) MUST_CHECK;
+
+/* Appends the device-mapper table as the kernel's early syntax and Kata's runtimes write it, with the names of the data and
+ * the hash device: `dm-mod.create="dm-verity,,,ro,0 SECTORS verity 1 /dev/vda1 /dev/vda2 ..."`
+ * (Documentation/admin-guide/device-mapper/dm-init.rst). */
+void verity_dm_create_write(const struct verity_params *params, const char *data_device,
+	const char *hash_device, struct buf *ret);
 
 #endif
