@@ -215,8 +215,10 @@ static inline int random_tree_xattrs(struct random_tree *r, struct err *err)
 		struct tree_inode inode = {
 			.type = types[k], .mode = 0755, .mtime = RANDOM_TREE_TIME};
 
-		if (types[k] == TREE_SYMLINK)
+		if (types[k] == TREE_SYMLINK) {
 			inode.target = strdup("elsewhere");
+			inode.mode = 0777;
+		}
 		for (size_t i = 0; i < 40; i++) {
 			sprintf(name, "trusted.x%zu", i);
 			random_xattr(r, name, 6500 + i, &inode);

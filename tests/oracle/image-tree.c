@@ -5,6 +5,8 @@
  *   image-tree big FILE                   the same for one file over 4 GiB, sparse
  *   image-tree disk SEED FILE THREADS     writes Kata's disk, and its verity parameters, data blocks of the file system,
  *                                         hash blocks and sha256 on stdout, a line each
+ *   image-tree verity SALT DATA TREE THREADS   writes the hash tree of a file, and its root hash on stdout; SALT in hex
+ *                                         or "-"
  *   image-tree list DIRECTORY             the listing of a real directory
  *
  * A listing has one line per node, with tabs between: path, type, mode, owner, mtime, data, links, attributes.
@@ -22,6 +24,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "mkimage/disk.h"
+#include "mkimage/verity-stream.h"
 #include "mkimage/write-erofs.h"
 #include "tests/random-tree.h"
 
@@ -333,6 +336,38 @@ static int verb_disk(char **args, struct err *err)
 	return 0;
 }
 
+static int verb_verity(char **args, struct err *err)
+{
+	size_t salt_bytes = args[0][0] == '-' ? 0 : strlen(args[0]) / 2;
+	AUTO_CLOSE int fd = open(args[2], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unsigned char salt[VERITY_SALT_MAX];
+	unsigned char root[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+	VERITY_STREAM_AUTO stream = {0};
+	BUF_AUTO data = {0};
+	int rc = io_read_file(args[1], 1u << 30, &data, err);
+
+	if (fd < 0)
+		return err_sys(err, "%s", args[2]);
+	if (salt_bytes > 0 && (salt_bytes > sizeof(salt) || !hex_decode(args[0], salt, salt_bytes)))
+		return err_fail(err, -EINVAL, "salt");
+	if (rc == 0)
+		rc = verity_stream_init(&stream, data.len / VERITY_BLOCK_SIZE, salt, salt_bytes,
+			strtoull(args[3], NULL, 10), err);
+	if (rc == 0)
+		rc = verity_stream_add(&stream, data.data, data.len / VERITY_BLOCK_SIZE, err);
+	if (rc == 0)
+		rc = verity_stream_end(&stream, root, err);
+	if (rc == 0)
+		rc = io_pwrite(fd, args[2], stream.tree,
+			(size_t)stream.geometry.tree_blocks * VERITY_BLOCK_SIZE, 0, err);
+	if (rc != 0)
+		return rc;
+	hex_encode(root, sizeof(root), hex);
+	printf("%s\n", hex);
+	return 0;
+}
+
 static int verb_list(char **args, struct err *err)
 {
 	return list_real(args[0], args[0], err);
@@ -348,6 +383,7 @@ int main(int argc, char **argv)
 		{"erofs", 2, 3, verb_erofs},
 		{"big", 1, 1, verb_big},
 		{"disk", 3, 3, verb_disk},
+		{"verity", 4, 4, verb_verity},
 		{"list", 1, 1, verb_list},
 	};
 	struct err err = {0};
@@ -361,6 +397,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.msg);
 		return err_status(err.code);
 	}
-	fprintf(stderr, "usage: image-tree erofs|big|disk|list ...\n");
+	fprintf(stderr, "usage: image-tree erofs|big|disk|verity|list ...\n");
 	return 2;
 }
