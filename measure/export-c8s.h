@@ -1,0 +1,17 @@
+/* The golden-measurement document of the C8s CDS and verifier ("image policy", schema_version 1). */
+#ifndef MEASURE_EXPORT_C8S_H
+#define MEASURE_EXPORT_C8S_H
+
+#include <jansson.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+/*
+ * Writes the policy of the tuples of one TEE family, "sev-snp" or "tdx", of the golden document @golden. Tuples with
+ * equal values appear once, under the first name, because the consumer refuses repetitions. -EINVAL when there is no tuple
+ * of that family.
+ */
+int export_c8s(const json_t *golden, const char *tee, struct buf *ret, struct err *err) MUST_CHECK;
+
+#endif

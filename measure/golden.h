@@ -1,0 +1,58 @@
+/*
+ * The golden document: from a finished build (its directory and its manifest, schema assay-build/1) to the values that a
+ * verifier must expect, as atomic tuples, each with the digests of what it was computed from (schema assay-golden/1,
+ * docs/golden.md).
+ *
+ * Read from the manifest: name, architecture, timestamp, agent.stand_in, outputs (path to sha256 and size_bytes) and launch:
+ *   launch.snp  firmware, vmm, cpu [names], vcpus [counts], optionally sev_features "0x1"
+ *   launch.tdx  firmware, vmm, optionally vcpus and memory_bytes (RTMR1 needs it where the VMM patches the kernel)
+ * Outputs vmlinuz, initrd.img and cmdline must be there; every file used is checked against its sha256 first.
+ */
+#ifndef MEASURE_GOLDEN_H
+#define MEASURE_GOLDEN_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+#define GOLDEN_SCHEMA	  "assay-golden/1"
+#define GOLDEN_TUPLES_MAX 65536
+
+/* One file to be written beside the build's outputs. */
+struct golden_output {
+	char *name;	  /* owned: "golden.json", "refs/c8s-snp.json", "derivation/....json" */
+	struct buf bytes; /* owned */
+};
+
+struct golden_outputs {
+	struct golden_output *items; /* owned */
+	size_t count, cap;
+};
+
+void golden_outputs_done(struct golden_outputs *outputs);
+#define GOLDEN_OUTPUTS_AUTO __attribute__((cleanup(golden_outputs_done))) struct golden_outputs
+
+/*
+ * Measures the build in @dir as @manifest (schema assay-build/1) says and makes all documents. -EBADMSG for a manifest that
+ * does not say what it should, -EKEYREJECTED for a file that is not the one the manifest names, and whatever measuring refuses.
+ */
+int golden_build(const char *dir, const json_t *manifest, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+
+/* One tuple of a golden document, borrowed from it. */
+struct golden_tuple {
+	const char *name;
+	const char *tee;      /* "sev-snp" or "tdx" */
+	const json_t *values; /* register name to lowercase hex */
+};
+
+/* Checks that @doc is a golden document and returns its list of tuples (borrowed); -EBADMSG otherwise. */
+int golden_tuples(const json_t *doc, const json_t **ret, struct err *err) MUST_CHECK;
+
+/* The @i-th tuple of that list; -EBADMSG when it lacks a field. */
+int golden_tuple_at(
+	const json_t *tuples, size_t i, struct golden_tuple *ret, struct err *err) MUST_CHECK;
+
+#endif
