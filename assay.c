@@ -14,6 +14,7 @@ static const struct verb {
 	{"lock", cmd_lock, "resolve a recipe's packages into recipe.lock"},
 	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
 	{"measure", cmd_measure, "compute launch digests and runtime registers"},
+	{"cmdline", cmd_cmdline, "write Kata's kernel command lines, and check any"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 };
 
