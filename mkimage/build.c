@@ -1,0 +1,314 @@
+/* The image half of `assay build` (build.h). */
+#include "mkimage/build.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "initrd/initrd.h"
+#include "lib/hex.h"
+#include "mkimage/disk.h"
+#include "mkimage/kernel.h"
+#include "mkimage/manifest.h"
+#include "mkimage/source-deb.h"
+#include "mkimage/spool.h"
+#include "mkimage/steps.h"
+
+#define FIRMWARE_BYTES_MAX (64u << 20)
+
+/* What the steps of one build share. */
+struct build {
+	const struct recipe *recipe;
+	const struct lock *lock;
+	const struct build_options *options;
+	struct io_stage *stage;
+	struct spool spool;
+	struct manifest manifest;
+	struct disk_result disk;
+};
+
+static void build_done(struct build *build)
+{
+	spool_done(&build->spool);
+	manifest_done(&build->manifest);
+}
+
+static int open_package(void *arg, const struct lock_package *package, int *ret_fd, struct err *err)
+{
+	const struct build *build = arg;
+
+	return fetch_open(build->options->cache, package, ret_fd, err);
+}
+
+/* Puts a set's packages into a tree. */
+static int unpack_set(
+	struct build *build, const char *set, bool usr_merge, struct tree *tree, struct err *err)
+{
+	struct source_deb_options options = {
+		.set = set,
+		.open = open_package,
+		.open_arg = build,
+		.threads = build->options->threads,
+		.usr_merge = usr_merge,
+		.progress = build->options->progress,
+	};
+
+	return source_deb_tree(build->lock, &options, &build->spool, tree, err);
+}
+
+/* Writes one output of the set and notes it in the manifest. */
+static int write_output(
+	struct build *build, const char *name, const void *src, size_t n, struct err *err)
+{
+	unsigned char sha256[SHA256_SIZE];
+	int rc = digest_bytes(DIGEST_SHA256, src, n, sha256, err);
+
+	if (rc == 0)
+		rc = io_stage_write(build->stage, name, src, n, err);
+	if (rc != 0)
+		return rc;
+	manifest_output(&build->manifest, name, n, sha256);
+	return 0;
+}
+
+static int read_content(const struct tree_content *content, const char *what, size_t max_bytes,
+	struct buf *ret, struct err *err)
+{
+	void *at;
+
+	if (content->size_bytes > max_bytes)
+		return err_fail(err, -EFBIG, "%s: %llu bytes, more than the limit of %zu", what,
+			(unsigned long long)content->size_bytes, max_bytes);
+	at = buf_grow(ret, (size_t)content->size_bytes);
+	if (at == NULL)
+		return buf_check(ret, err);
+	return tree_read(content, what, at, (size_t)content->size_bytes, 0, err);
+}
+
+/*
+ * The identity of an image is its recipe's name and architecture: what is derived from it (salt, UUID, disk signature) stays the
+ * same from release to release, so that a root hash moves only when content does.
+ */
+static int derive_id(const struct recipe *recipe, const char *use, unsigned char ret[SHA256_SIZE],
+	struct err *err)
+{
+	BUF_AUTO text = {0};
+	int rc;
+
+	buf_fmt(&text, "assay %s%c%s%c%s", use, 0, recipe->name, 0, recipe->architecture);
+	rc = buf_check(&text, err);
+	return rc != 0 ? rc : digest_bytes(DIGEST_SHA256, text.data, text.len, ret, err);
+}
+
+static int disk_ids(const struct recipe *recipe, struct disk_options *ret, struct err *err)
+{
+	unsigned char id[SHA256_SIZE];
+	int rc = derive_id(recipe, "uuid", id, err);
+
+	if (rc != 0)
+		return rc;
+	memcpy(ret->uuid, id, sizeof(ret->uuid));
+	ret->uuid[6] = (unsigned char)((ret->uuid[6] & 0x0f) | 0x80); /* version 8, RFC 9562 */
+	ret->uuid[8] = (unsigned char)((ret->uuid[8] & 0x3f) | 0x80);
+	rc = derive_id(recipe, "disk-signature", id, err);
+	if (rc != 0)
+		return rc;
+	ret->disk_signature = (uint32_t)id[0] | (uint32_t)id[1] << 8 | (uint32_t)id[2] << 16 |
+			      (uint32_t)id[3] << 24;
+	if (recipe->rootfs.has_salt)
+		memcpy(ret->salt, recipe->rootfs.salt, sizeof(ret->salt));
+	else
+		rc = derive_id(recipe, "verity-salt", ret->salt, err);
+	return rc;
+}
+
+static int write_disk(struct build *build, const struct tree *tree, struct err *err)
+{
+	AUTO_FREE char *path = io_stage_path(build->stage, "rootfs.img");
+	AUTO_CLOSE int fd = -1;
+	struct disk_options options = {
+		.timestamp = build->recipe->timestamp,
+		.threads = build->options->threads,
+		.progress = build->options->progress,
+	};
+	int rc = disk_ids(build->recipe, &options, err);
+
+	if (rc != 0)
+		return rc;
+	if (path == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	rc = disk_write_kata(fd, "rootfs.img", tree, &options, &build->disk, err);
+	if (rc != 0)
+		return rc;
+	manifest_output(&build->manifest, "rootfs.img", build->disk.size_bytes, build->disk.sha256);
+	manifest_disk(&build->manifest, &build->disk);
+	return 0;
+}
+
+static int build_rootfs(struct build *build, struct err *err)
+{
+	TREE_AUTO tree = {0};
+	struct steps_result steps = {0};
+	int rc = tree_init(&tree, err);
+
+	if (rc == 0)
+		rc = unpack_set(build, "rootfs", true, &tree, err);
+	if (rc == 0)
+		rc = steps_apply(&tree, build->recipe, &steps, err);
+	if (rc == 0)
+		rc = write_disk(build, &tree, err);
+	if (rc != 0)
+		return rc;
+	if (steps.has_policy)
+		manifest_policy(&build->manifest, steps.policy_path, steps.policy_sha256);
+	if (steps.has_agent)
+		manifest_agent(&build->manifest, steps.agent_sha256, build->recipe->agent.stand_in);
+	return 0;
+}
+
+static int build_initrd(struct build *build, const struct kernel *kernel, struct err *err)
+{
+	const struct recipe *recipe = build->recipe;
+	size_t init_bytes = (size_t)(initrd_init_elf_end - initrd_init_elf);
+	struct initrd_spec spec = {.timestamp = recipe->timestamp};
+	unsigned char sha256[SHA256_SIZE];
+	MODULES_AUTO modules = {0};
+	BUF_AUTO initrd = {0};
+	int rc = initrd_compression_parse(recipe->kernel.compression, &spec.compression, err);
+
+	if (rc == 0)
+		rc = modules_resolve(&kernel->modules,
+			(const char *const *)recipe->kernel.modules.items,
+			recipe->kernel.modules.count, &modules, err);
+	spec.modules = &modules;
+	if (rc == 0)
+		rc = initrd_build(&spec, &initrd, err);
+	if (rc == 0)
+		rc = write_output(build, "initrd.img", initrd.data, initrd.len, err);
+	if (rc == 0)
+		rc = digest_bytes(DIGEST_SHA256, initrd_init_elf, init_bytes, sha256, err);
+	if (rc != 0)
+		return rc;
+	manifest_tool(&build->manifest, "init", NULL, sha256);
+	manifest_tool(&build->manifest, "compressor", initrd_compressor(spec.compression), NULL);
+	return 0;
+}
+
+static int build_kernel(struct build *build, struct err *err)
+{
+	TREE_AUTO tree = {0};
+	KERNEL_AUTO kernel = {0};
+	BUF_AUTO image = {0};
+	int rc = tree_init(&tree, err);
+
+	if (rc == 0)
+		rc = unpack_set(build, "kernel", false, &tree, err);
+	if (rc == 0)
+		rc = kernel_find(&tree, build->recipe, &kernel, err);
+	if (rc == 0)
+		rc = read_content(kernel.image, "vmlinuz", KERNEL_BYTES_MAX, &image, err);
+	if (rc == 0)
+		rc = write_output(build, "vmlinuz", image.data, image.len, err);
+	if (rc != 0)
+		return rc;
+	manifest_kernel(&build->manifest, kernel.version);
+	return build_initrd(build, &kernel, err);
+}
+
+/* The firmware's bytes: a member of its package, or a file of the recipe. */
+static int read_firmware(struct build *build, const struct recipe_firmware *firmware,
+	struct buf *ret, struct err *err)
+{
+	TREE_AUTO tree = {0};
+	const struct tree_node *node;
+	char set[300];
+	int rc;
+
+	if (firmware->member == NULL)
+		return recipe_source_read(
+			build->recipe, &firmware->source, FIRMWARE_BYTES_MAX, ret, err);
+	snprintf(set, sizeof(set), "firmware.%s", firmware->name);
+	rc = tree_init(&tree, err);
+	if (rc == 0)
+		rc = unpack_set(build, set, false, &tree, err);
+	if (rc != 0)
+		return rc;
+	node = tree_resolve(&tree, firmware->member);
+	if (node == NULL || node->inode->type != TREE_FILE)
+		return err_fail(err, -EBADMSG, "firmware %s: its package has no file /%s",
+			firmware->name, firmware->member);
+	return read_content(&node->inode->content, firmware->member, FIRMWARE_BYTES_MAX, ret, err);
+}
+
+static int build_firmware(
+	struct build *build, const struct recipe_firmware *firmware, struct err *err)
+{
+	BUF_AUTO bytes = {0};
+	char name[300];
+	int rc = read_firmware(build, firmware, &bytes, err);
+
+	snprintf(name, sizeof(name), "firmware/%s.fd", firmware->name);
+	return rc != 0 ? rc : write_output(build, name, bytes.data, bytes.len, err);
+}
+
+/* The small files that say how to boot the image. */
+static int build_parameters(struct build *build, struct err *err)
+{
+	const char *append = build->recipe->append;
+	char line[VERITY_PARAMS_TEXT_MAX];
+	char root_hash[2 * SHA256_SIZE + 1];
+	BUF_AUTO cmdline = {0};
+	int rc;
+
+	verity_params_format(&build->disk.verity, line);
+	hex_encode(build->disk.verity.root_hash, SHA256_SIZE, root_hash);
+	verity_dm_create_write(&build->disk.verity, "/dev/vda1", "/dev/vda2", &cmdline);
+	buf_fmt(&cmdline, " root=/dev/dm-0 rootflags=ro rootfstype=%s", build->recipe->rootfs.type);
+	if (append != NULL && *append != '\0')
+		buf_fmt(&cmdline, " %s", append);
+	rc = buf_check(&cmdline, err);
+	if (rc == 0 && cmdline.len > BUILD_CMDLINE_MAX)
+		rc = err_fail(err, -EINVAL,
+			"command line: %zu bytes, and the kernel reads no more than %d",
+			cmdline.len, BUILD_CMDLINE_MAX);
+	if (rc == 0)
+		rc = write_output(build, "kernel_verity_params", line, strlen(line), err);
+	if (rc == 0)
+		rc = write_output(build, "root_hash", root_hash, strlen(root_hash), err);
+	if (rc == 0)
+		rc = write_output(build, "cmdline", cmdline.data, cmdline.len, err);
+	if (rc == 0)
+		manifest_cmdline(&build->manifest, buf_cstr(&cmdline));
+	return rc;
+}
+
+int build_image(const struct recipe *recipe, const struct lock *lock,
+	const struct build_options *options, struct io_stage *stage, json_t **ret_manifest,
+	struct err *err)
+{
+	__attribute__((cleanup(build_done))) struct build build = {
+		.recipe = recipe,
+		.lock = lock,
+		.options = options,
+		.stage = stage,
+		.spool = {.fd = -1},
+	};
+	int rc = lock_check(recipe, lock, err);
+
+	if (rc == 0)
+		rc = manifest_begin(&build.manifest, recipe, lock, err);
+	if (rc == 0)
+		rc = spool_init(&build.spool, stage->path, err);
+	if (rc == 0)
+		rc = build_kernel(&build, err);
+	if (rc == 0)
+		rc = build_rootfs(&build, err);
+	if (rc == 0)
+		rc = build_parameters(&build, err);
+	for (size_t i = 0; rc == 0 && i < recipe->firmware_count; i++)
+		rc = build_firmware(&build, &recipe->firmware[i], err);
+	return rc != 0 ? rc : manifest_end(&build.manifest, ret_manifest, err);
+}
