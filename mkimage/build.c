@@ -151,21 +151,21 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 static int build_rootfs(struct build *build, struct err *err)
 {
 	TREE_AUTO tree = {0};
-	struct steps_result steps = {0};
+	STEPS_RESULT_AUTO steps = {0};
 	int rc = tree_init(&tree, err);
 
 	if (rc == 0)
 		rc = unpack_set(build, "rootfs", true, &tree, err);
 	if (rc == 0)
-		rc = steps_apply(&tree, build->recipe, &steps, err);
+		rc = steps_apply(&tree, build->recipe, &build->spool, &steps, err);
 	if (rc == 0)
 		rc = write_disk(build, &tree, err);
 	if (rc != 0)
 		return rc;
-	if (steps.has_policy)
-		manifest_policy(&build->manifest, steps.policy_path, steps.policy_sha256);
-	if (steps.has_agent)
-		manifest_agent(&build->manifest, steps.agent_sha256, build->recipe->agent.stand_in);
+	if (steps.policy.present)
+		manifest_policy(&build->manifest, steps.policy.path, steps.policy.sha256);
+	if (steps.agent.present)
+		manifest_agent(&build->manifest, steps.agent.sha256, steps.agent_is_stand_in);
 	return 0;
 }
 

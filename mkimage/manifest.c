@@ -119,8 +119,8 @@ int manifest_begin(struct manifest *manifest, const struct recipe *recipe, const
 	put(manifest, manifest->doc, "name", json_string(recipe->name));
 	put(manifest, manifest->doc, "architecture", json_string(recipe->architecture));
 	put(manifest, manifest->doc, "timestamp", json_integer((json_int_t)recipe->timestamp));
-	put(manifest, manifest->doc, "tools", json_object());
-	manifest_tool(manifest, "assay", ASSAY_VERSION, NULL);
+	put(manifest, manifest->doc, "tool",
+		json_pack("{s:s, s:s}", "name", "assay", "version", ASSAY_VERSION));
 	add_document(manifest, "recipe", recipe->size_bytes, recipe->sha256);
 	add_document(manifest, "lock", lock->size_bytes, lock->sha256);
 	for (size_t i = 0; i < lock->count; i++)
@@ -144,10 +144,9 @@ void manifest_done(struct manifest *manifest)
 void manifest_tool(struct manifest *manifest, const char *name, const char *version,
 	const unsigned char *sha256)
 {
-	json_t *tools = json_object_get(manifest->doc, "tools");
-	json_t *tool = json_object();
+	json_t *tool = json_pack("{s:s, s:s}", "kind", "tool", "name", name);
 
-	put(manifest, tools, name, tool);
+	add_input(manifest, tool);
 	if (version != NULL)
 		put(manifest, tool, "version", json_string(version));
 	if (sha256 != NULL)
