@@ -71,13 +71,14 @@ static int list_add(struct opt_list *list, const char *item, struct err *err)
 
 static int store(const struct opt *opt, const char *value, struct err *err)
 {
-	if (opt->kind != OPT_FLAG && *value == '\0')
+	if (opt->kind != OPT_FLAG && opt->kind != OPT_TEXT && *value == '\0')
 		return err_fail(err, -EINVAL, "--%s: needs a value, not nothing", opt->name);
 	switch (opt->kind) {
 	case OPT_FLAG:
 		*(bool *)opt->value = true;
 		return 0;
 	case OPT_STR:
+	case OPT_TEXT:
 		*(const char **)opt->value = value;
 		return 0;
 	case OPT_LIST:

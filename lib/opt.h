@@ -16,6 +16,7 @@ enum opt_kind {
 	OPT_FLAG, /* bool: --name sets it */
 	OPT_STR,  /* const char *: the last one given; borrowed from argv */
 	OPT_LIST, /* struct opt_list: every one given, in order */
+	OPT_TEXT, /* like OPT_STR, and may be empty */
 	OPT_U64,  /* uint64_t: decimal or 0x hex, K/M/G suffixes are binary */
 };
 
