@@ -479,7 +479,10 @@ static int take_content(struct reading *reading, const struct entry_head *head,
 	if (size > reading->options->limits.bytes_max)
 		return err_fail(err, -EFBIG, "%llu bytes, more than the archive may hold",
 			(unsigned long long)size);
-	int rc = read_content(reading, size, &entry->inode.content, err);
+	const char *only = reading->options->only;
+	bool keep = only == NULL || strcmp(only, entry->path) == 0;
+	int rc = keep ? read_content(reading, size, &entry->inode.content, err)
+		      : read_bytes(reading, NULL, size, err);
 
 	return rc != 0 ? rc : read_bytes(reading, NULL, padding(size), err);
 }

@@ -46,6 +46,7 @@ struct source_options {
 	const char *what; /* names the archive in errors */
 	unsigned allow;	  /* enum source_allow */
 	bool by_reference; /* contents of an uncompressed archive refer to its fd, which then outlives the tree */
+	const char *only; /* keep the content of this path alone; NULL: of every file */
 	struct source_limits limits;
 };
 

@@ -1,0 +1,608 @@
+/* The recipe's own steps (steps.h). */
+#define _GNU_SOURCE
+#include "mkimage/steps.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/hex.h"
+#include "lib/io.h"
+#include "mkimage/accounts.h"
+#include "mkimage/policy.h"
+#include "mkimage/source-archive.h"
+
+#define UNIT_DIR	 "etc/systemd/system"
+#define PACKAGE_UNIT_DIR "usr/lib/systemd/system"
+#define POLICY_DIR	 "etc/kata-opa"
+#define PASSWD_MASTER	 "usr/share/base-passwd/passwd.master"
+#define GROUP_MASTER	 "usr/share/base-passwd/group.master"
+#define SHADOW_GROUP	 42	    /* of Debian's base-passwd */
+#define SPOOL_FROM_BYTES (1u << 20) /* larger sources don't stay in memory */
+
+/* The steps under way. */
+struct steps {
+	struct tree *tree;
+	const struct recipe *recipe;
+	struct spool *spool;
+	const char *origin; /* "recipe" */
+	struct steps_result result;
+};
+
+static void steps_done(struct steps *steps)
+{
+	steps_result_done(&steps->result);
+}
+
+#define STEPS_AUTO __attribute__((cleanup(steps_done))) struct steps
+
+typedef int step_fn(struct steps *steps, struct err *err);
+
+/* Appends a line to a list of the result. */
+static int append_line(char ***lines, size_t *count, const char *text, struct err *err)
+{
+	char **grown = reallocarray(*lines, *count + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	*lines = grown;
+	grown[*count] = strdup(text);
+	if (grown[*count] == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	++*count;
+	return 0;
+}
+
+static struct tree_inode new_inode(const struct steps *steps, enum tree_type type, uint16_t mode)
+{
+	return (struct tree_inode){
+		.type = type, .mode = mode, .content.fd = -1, .origin = steps->origin};
+}
+
+/* Adds a node with its missing parents. */
+static int put(struct steps *steps, const char *path, struct tree_inode *inode, struct err *err)
+{
+	int rc = tree_parents(steps->tree, path, steps->origin, err);
+
+	if (rc == 0)
+		return tree_add(steps->tree, path, inode, TREE_REPLACE, NULL, err);
+	free(inode->content.mem);
+	free(inode->target);
+	return rc;
+}
+
+static int put_dir(struct steps *steps, const char *path, uint16_t mode, uint32_t uid, uint32_t gid,
+	struct err *err)
+{
+	struct tree_inode inode = new_inode(steps, TREE_DIR, mode);
+
+	inode.uid = uid;
+	inode.gid = gid;
+	return put(steps, path, &inode, err);
+}
+
+static int put_link(struct steps *steps, const char *path, const char *target, struct err *err)
+{
+	struct tree_inode inode = new_inode(steps, TREE_SYMLINK, 0777);
+
+	inode.target = strdup(target);
+	if (inode.target == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	return put(steps, path, &inode, err);
+}
+
+struct owner {
+	uint16_t mode;
+	uint32_t uid, gid;
+};
+
+/* Adds a file with the bytes of @bytes, which it takes. */
+static int put_file(struct steps *steps, const char *path, struct buf *bytes,
+	const struct owner *owner, struct err *err)
+{
+	struct tree_inode inode = new_inode(steps, TREE_FILE, owner->mode);
+	int rc = buf_check(bytes, err);
+
+	if (rc != 0)
+		return rc;
+	inode.uid = owner->uid;
+	inode.gid = owner->gid;
+	inode.content.size_bytes = bytes->len;
+	if (bytes->len < SPOOL_FROM_BYTES) {
+		inode.content.mem = bytes->data;
+		*bytes = (struct buf){0};
+		return put(steps, path, &inode, err);
+	}
+	inode.content.fd = steps->spool->fd;
+	inode.content.off = spool_reserve(steps->spool, bytes->len);
+	rc = spool_write(steps->spool, bytes->data, bytes->len, inode.content.off, err);
+	return rc != 0 ? rc : put(steps, path, &inode, err);
+}
+
+static int put_source(struct steps *steps, const char *path, const struct recipe_source *source,
+	const struct owner *owner, struct err *err)
+{
+	BUF_AUTO bytes = {0};
+	int rc = recipe_source_read(steps->recipe, source, STEPS_SOURCE_BYTES_MAX, &bytes, err);
+
+	return rc != 0 ? rc : put_file(steps, path, &bytes, owner, err);
+}
+
+/* What a removal collects: patterns that have matched, paths to remove. */
+struct removal {
+	bool *matched; /* owned; by pattern */
+	char **paths;  /* owned */
+	size_t count;
+};
+
+static void removal_done(struct removal *removal)
+{
+	for (size_t i = 0; i < removal->count; i++)
+		free(removal->paths[i]);
+	free(removal->paths);
+	free(removal->matched);
+}
+
+static int collect_removals(struct steps *steps, struct removal *removal, struct err *err)
+{
+	const struct recipe_strings *patterns = &steps->recipe->rootfs.remove;
+	char path[TREE_PATH_MAX + 1];
+
+	tree_for_each (steps->tree, node) {
+		bool any = false;
+
+		if (node->parent == NULL)
+			continue;
+		tree_path(node, path);
+		for (size_t i = 0; i < patterns->count; i++) {
+			if (fnmatch(patterns->items[i], path, FNM_PATHNAME) != 0)
+				continue;
+			any = true;
+			removal->matched[i] = true;
+		}
+		int rc = any ? append_line(&removal->paths, &removal->count, path, err) : 0;
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int remove_patterns(struct steps *steps, struct err *err)
+{
+	const struct recipe_strings *patterns = &steps->recipe->rootfs.remove;
+	__attribute__((cleanup(removal_done))) struct removal removal = {0};
+	size_t before = steps->tree->node_count;
+
+	removal.matched = calloc(patterns->count + 1, sizeof(*removal.matched));
+	if (removal.matched == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	int rc = collect_removals(steps, &removal, err);
+
+	for (size_t i = 0; rc == 0 && i < patterns->count; i++) {
+		if (!removal.matched[i])
+			return err_fail(err, -EBADMSG, "rootfs.remove: \"%s\" matches nothing",
+				patterns->items[i]);
+	}
+	for (size_t i = 0; rc == 0 && i < removal.count; i++) {
+		/* It may have gone with its directory. */
+		if (tree_find(steps->tree, removal.paths[i]) != NULL)
+			rc = tree_remove(steps->tree, removal.paths[i], err);
+	}
+	steps->result.removed = before - steps->tree->node_count;
+	return rc;
+}
+
+static int clear_setid(struct steps *steps, struct err *err)
+{
+	char path[TREE_PATH_MAX + 1];
+
+	tree_for_each (steps->tree, node) {
+		if (node->inode->type == TREE_DIR || (node->inode->mode & 06000) == 0)
+			continue;
+		node->inode->mode &= 01777;
+		tree_path(node, path);
+		int rc = append_line(
+			&steps->result.cleared, &steps->result.cleared_count, path, err);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_dirs(struct steps *steps, struct err *err)
+{
+	for (size_t i = 0; i < steps->recipe->dir_count; i++) {
+		const struct recipe_dir *dir = &steps->recipe->dirs[i];
+		int rc = put_dir(steps, dir->path, dir->mode, dir->uid, dir->gid, err);
+
+		if (rc != 0)
+			return err_wrap(err, "directory");
+	}
+	return 0;
+}
+
+/* The text of the first of @paths that is there; @fallback when none is. */
+static int read_text(struct steps *steps, const char *const paths[2], const char *fallback,
+	const char **ret_what, struct buf *ret, struct err *err)
+{
+	for (size_t i = 0; i < 2; i++) {
+		const struct tree_node *node = tree_resolve(steps->tree, paths[i]);
+
+		if (node == NULL || node->inode->type != TREE_FILE)
+			continue;
+		const struct tree_content *content = &node->inode->content;
+
+		*ret_what = paths[i];
+		if (content->size_bytes > ACCOUNTS_BYTES_MAX)
+			return err_fail(err, -EFBIG, "/%s: larger than %u bytes", paths[i],
+				ACCOUNTS_BYTES_MAX);
+		void *dst = buf_grow(ret, (size_t)content->size_bytes);
+		int rc = buf_check(ret, err);
+
+		if (rc == 0)
+			rc = tree_read(content, paths[i], dst, (size_t)content->size_bytes, 0, err);
+		if (rc == 0 && memchr(buf_cstr(ret), '\0', ret->len) != NULL)
+			rc = err_fail(err, -EBADMSG, "/%s: has a NUL", paths[i]);
+		return rc;
+	}
+	*ret_what = "the minimal accounts";
+	buf_str(ret, fallback);
+	return buf_check(ret, err);
+}
+
+static int add_accounts(struct steps *steps, struct err *err)
+{
+	static const char *const passwd_paths[2] = {"etc/passwd", PASSWD_MASTER};
+	static const char *const group_paths[2] = {"etc/group", GROUP_MASTER};
+	const char *passwd_what, *group_what;
+	ACCOUNTS_AUTO accounts = {0};
+	BUF_AUTO passwd = {0};
+	BUF_AUTO group = {0};
+	int rc = read_text(
+		steps, passwd_paths, "root:*:0:0:root:/root:/bin/sh\n", &passwd_what, &passwd, err);
+
+	if (rc == 0)
+		rc = read_text(
+			steps, group_paths, "root:*:0:\nshadow:*:42:\n", &group_what, &group, err);
+	if (rc == 0)
+		rc = accounts_make(buf_cstr(&passwd), passwd_what, buf_cstr(&group), group_what,
+			steps->recipe, &accounts, err);
+	if (rc == 0)
+		rc = put_file(
+			steps, "etc/passwd", &accounts.passwd, &(struct owner){.mode = 0644}, err);
+	if (rc == 0)
+		rc = put_file(
+			steps, "etc/group", &accounts.group, &(struct owner){.mode = 0644}, err);
+	if (rc == 0)
+		rc = put_file(steps, "etc/shadow", &accounts.shadow,
+			&(struct owner){.mode = 0640, .gid = SHADOW_GROUP}, err);
+	if (rc == 0)
+		rc = put_file(steps, "etc/gshadow", &accounts.gshadow,
+			&(struct owner){.mode = 0640, .gid = SHADOW_GROUP}, err);
+	return rc;
+}
+
+static int add_files(struct steps *steps, struct err *err)
+{
+	for (size_t i = 0; i < steps->recipe->file_count; i++) {
+		const struct recipe_file *file = &steps->recipe->files[i];
+		const struct owner owner = {file->mode, file->uid, file->gid};
+		int rc = put_source(steps, file->path, &file->source, &owner, err);
+
+		if (rc != 0)
+			return err_wrap(err, "file");
+	}
+	return 0;
+}
+
+static int add_links(struct steps *steps, struct err *err)
+{
+	for (size_t i = 0; i < steps->recipe->link_count; i++) {
+		const struct recipe_link *link = &steps->recipe->links[i];
+		int rc = put_link(steps, link->path, link->target, err);
+
+		if (rc != 0)
+			return err_wrap(err, "link");
+	}
+	return 0;
+}
+
+/* Where the unit file of @name is in the guest: "a@b.service" is an instance of "a@.service". */
+static int find_unit(struct steps *steps, const char *name, char *ret, size_t cap, struct err *err)
+{
+	static const char *const dirs[] = {UNIT_DIR, PACKAGE_UNIT_DIR};
+	const char *at = strchr(name, '@'), *dot = strrchr(name, '.');
+	int stem = at != NULL ? (int)(at - name) + 1 : (int)strlen(name);
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+		snprintf(ret, cap, "%s/%.*s%s", dirs[i], stem, name, at != NULL ? dot : "");
+		const struct tree_node *node = tree_resolve(steps->tree, ret);
+
+		if (node != NULL && node->inode->type == TREE_FILE)
+			return 0;
+	}
+	return err_fail(err, -EBADMSG, "neither the recipe nor a package has its file");
+}
+
+static int want_unit(struct steps *steps, const struct recipe_unit *unit, struct err *err)
+{
+	char target[TREE_PATH_MAX + 1], path[TREE_PATH_MAX + 1];
+	int rc = find_unit(steps, unit->name, target + 1, sizeof(target) - 1, err);
+
+	target[0] = '/';
+	for (size_t i = 0; rc == 0 && i < unit->wanted_by.count; i++) {
+		snprintf(path, sizeof(path), UNIT_DIR "/%s.wants/%s", unit->wanted_by.items[i],
+			unit->name);
+		rc = put_link(steps, path, target, err);
+	}
+	return rc;
+}
+
+static int add_unit(struct steps *steps, const struct recipe_unit *unit, struct err *err)
+{
+	char path[TREE_PATH_MAX + 1];
+	int n = snprintf(path, sizeof(path), UNIT_DIR "/%s", unit->name);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return err_fail(err, -EBADMSG, "name too long");
+	if (unit->mask)
+		return put_link(steps, path, "/dev/null", err);
+	int rc = 0;
+
+	if (unit->has_source)
+		rc = put_source(steps, path, &unit->source, &(struct owner){.mode = 0644}, err);
+	return rc;
+}
+
+/* All files before all links: a unit may be wanted by one that comes later. */
+static int add_units(struct steps *steps, struct err *err)
+{
+	const struct recipe *recipe = steps->recipe;
+
+	for (size_t i = 0; i < recipe->unit_count; i++) {
+		if (add_unit(steps, &recipe->units[i], err) != 0)
+			return err_wrap(err, "unit %s", recipe->units[i].name);
+	}
+	for (size_t i = 0; i < recipe->unit_count; i++) {
+		if (recipe->units[i].wanted_by.count == 0)
+			continue;
+		if (want_unit(steps, &recipe->units[i], err) != 0)
+			return err_wrap(err, "unit %s", recipe->units[i].name);
+	}
+	return 0;
+}
+
+/* Fills in what the result says of the file that @path leads to. */
+static int describe(struct steps *steps, const char *path, struct steps_file *ret, struct err *err)
+{
+	const struct tree_node *node = tree_resolve(steps->tree, path);
+	char real[TREE_PATH_MAX + 1];
+
+	if (node == NULL || node->inode->type != TREE_FILE)
+		return err_fail(err, -EBADMSG, "/%s: another step took its place", path);
+	int rc = tree_digest(&node->inode->content, path, ret->sha256, err);
+
+	if (rc != 0)
+		return rc;
+	tree_path(node, real);
+	ret->size_bytes = node->inode->content.size_bytes;
+	ret->path = strdup(real);
+	if (ret->path == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	ret->present = true;
+	return 0;
+}
+
+/* Checks an open file against the source's digest. */
+static int check_open_source(const struct recipe_source *source, const char *path,
+	const struct tree_content *content, struct err *err)
+{
+	unsigned char got[SHA256_SIZE];
+	char got_hex[DIGEST_HEX_MAX], want_hex[DIGEST_HEX_MAX];
+	int rc = source->has_sha256 ? tree_digest(content, path, got, err) : 0;
+
+	if (rc != 0 || !source->has_sha256 || memcmp(got, source->sha256, sizeof(got)) == 0)
+		return rc;
+	hex_encode(got, sizeof(got), got_hex);
+	hex_encode(source->sha256, sizeof(got), want_hex);
+	return err_fail(err, -EKEYREJECTED, "%s: sha256 is %s, the recipe says %s", path, got_hex,
+		want_hex);
+}
+
+/* Takes the agent out of an archive. */
+static int put_agent_member(struct steps *steps, const struct recipe_agent *agent, struct err *err)
+{
+	SOURCE_ARCHIVE_AUTO archive = {0};
+	char *path AUTO_FREE = recipe_source_path(steps->recipe, &agent->source);
+	AUTO_CLOSE int fd = -1;
+	uint64_t size;
+
+	if (path == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	int rc = io_open(path, &fd, &size, err);
+
+	if (rc != 0)
+		return rc;
+	const struct tree_content whole = {.fd = fd, .size_bytes = size};
+	const struct source_options options = {
+		.what = path,
+		.allow = SOURCE_ALLOW_SETID | SOURCE_ALLOW_DEVICES | SOURCE_ALLOW_XATTRS |
+			 SOURCE_ALLOW_CAPABILITIES,
+		.only = agent->member,
+		.limits = SOURCE_LIMITS_DEFAULT,
+	};
+
+	rc = check_open_source(&agent->source, path, &whole, err);
+	if (rc == 0)
+		rc = source_archive_read(fd, 0, size, &options, steps->spool, &archive, err);
+	if (rc != 0)
+		return rc;
+	const struct source_entry *entry = source_archive_find(&archive, agent->member);
+
+	if (entry == NULL || entry->inode.type != TREE_FILE || entry->hard_link != NULL)
+		return err_fail(
+			err, -EBADMSG, "%s: no regular file \"%s\" in it", path, agent->member);
+	struct tree_inode inode = new_inode(steps, TREE_FILE, 0755);
+
+	inode.content = entry->inode.content;
+	return put(steps, agent->install, &inode, err);
+}
+
+static int add_agent(struct steps *steps, struct err *err)
+{
+	const struct recipe_agent *agent = &steps->recipe->agent;
+	BUF_AUTO bytes = {0};
+	int rc;
+
+	if (!agent->present)
+		return 0;
+	steps->result.agent_is_stand_in = agent->stand_in;
+	if (agent->member != NULL) {
+		rc = put_agent_member(steps, agent, err);
+	} else {
+		rc = recipe_source_read(
+			steps->recipe, &agent->source, STEPS_AGENT_BYTES_MAX, &bytes, err);
+		if (rc == 0)
+			rc = put_file(
+				steps, agent->install, &bytes, &(struct owner){.mode = 0755}, err);
+	}
+	return rc != 0 ? err_wrap(err, "agent") : 0;
+}
+
+static int warn_policy(struct steps *steps, const struct policy_report *report, struct err *err)
+{
+	for (size_t i = 0; report->allowed[i] != NULL; i++) {
+		BUF_AUTO line = {0};
+
+		buf_fmt(&line, "policy: %s is not plainly denied", report->allowed[i]);
+		int rc = append_line(&steps->result.warnings, &steps->result.warning_count,
+			buf_cstr(&line), err);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int add_policy(struct steps *steps, struct err *err)
+{
+	const struct recipe_policy *policy = &steps->recipe->policy;
+	struct policy_report report;
+	char path[TREE_PATH_MAX + 1];
+	BUF_AUTO bytes = {0};
+
+	if (!policy->present)
+		return 0;
+	snprintf(path, sizeof(path), POLICY_DIR "/%s", policy->name);
+	if (strcmp(path, STEPS_POLICY_LINK) == 0)
+		return err_fail(err, -EBADMSG, "policy: %s is the name of the link", policy->name);
+	int rc = recipe_source_read(steps->recipe, &policy->source, POLICY_BYTES_MAX, &bytes, err);
+
+	if (rc == 0)
+		rc = policy_check(buf_cstr(&bytes), bytes.len, &report, err);
+	if (rc == 0)
+		rc = warn_policy(steps, &report, err);
+	if (rc == 0)
+		rc = put_file(steps, path, &bytes, &(struct owner){.mode = 0644}, err);
+	if (rc == 0)
+		rc = put_link(steps, STEPS_POLICY_LINK, policy->name, err);
+	return rc != 0 ? err_wrap(err, "policy %s", policy->name) : 0;
+}
+
+/* Adds an empty file where nothing is. */
+static int put_empty(struct steps *steps, const char *path, uint16_t mode, struct err *err)
+{
+	BUF_AUTO none = {0};
+
+	if (tree_find(steps->tree, path) != NULL)
+		return 0;
+	return put_file(steps, path, &none, &(struct owner){.mode = mode}, err);
+}
+
+/* /var/tmp as a link: packages bring it as an empty directory. */
+static int link_var_tmp(struct steps *steps, struct err *err)
+{
+	const struct tree_node *node = tree_find(steps->tree, "var/tmp");
+	int rc = 0;
+
+	if (node != NULL && node->inode->type == TREE_DIR) {
+		if (node->child_count > 0)
+			return err_fail(err, -EBADMSG, "/var/tmp is not empty");
+		rc = tree_remove(steps->tree, "var/tmp", err);
+	}
+	return rc != 0 ? rc : put_link(steps, "var/tmp", "../tmp", err);
+}
+
+static int add_fixed(struct steps *steps, struct err *err)
+{
+	int rc = put_empty(steps, "etc/machine-id", 0444, err);
+
+	if (rc == 0)
+		rc = put_empty(steps, "etc/resolv.conf", 0644, err);
+	return rc != 0 ? rc : link_var_tmp(steps, err);
+}
+
+/* Last, so that what is described is what is sealed. */
+static int finish(struct steps *steps, struct err *err)
+{
+	const struct recipe *recipe = steps->recipe;
+	char path[TREE_PATH_MAX + 1];
+	int rc = 0;
+
+	tree_set_mtimes(steps->tree, recipe->timestamp);
+	if (recipe->agent.present)
+		rc = describe(steps, recipe->agent.install, &steps->result.agent, err);
+	if (rc != 0 || !recipe->policy.present)
+		return rc;
+	snprintf(path, sizeof(path), POLICY_DIR "/%s", recipe->policy.name);
+	return describe(steps, path, &steps->result.policy, err);
+}
+
+static step_fn *const all_steps[] = {
+	remove_patterns,
+	clear_setid,
+	add_dirs,
+	add_accounts,
+	add_files,
+	add_links,
+	add_units,
+	add_agent,
+	add_policy,
+	add_fixed,
+	finish,
+};
+
+int steps_apply(struct tree *tree, const struct recipe *recipe, struct spool *spool,
+	struct steps_result *ret, struct err *err)
+{
+	STEPS_AUTO steps = {.tree = tree, .recipe = recipe, .spool = spool};
+	int rc = tree_origin(tree, "recipe", &steps.origin, err);
+
+	for (size_t i = 0; rc == 0 && i < sizeof(all_steps) / sizeof(*all_steps); i++)
+		rc = all_steps[i](&steps, err);
+	if (rc != 0)
+		return err_wrap(err, "%s", recipe->path);
+	*ret = steps.result;
+	steps.result = (struct steps_result){0};
+	return 0;
+}
+
+static void lines_free(char **lines, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(lines[i]);
+	free(lines);
+}
+
+void steps_result_done(struct steps_result *result)
+{
+	free(result->agent.path);
+	free(result->policy.path);
+	lines_free(result->cleared, result->cleared_count);
+	lines_free(result->warnings, result->warning_count);
+	*result = (struct steps_result){0};
+}
