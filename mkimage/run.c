@@ -69,6 +69,7 @@ static bool read_some(struct pollfd *source, struct buf *dst)
 		return false;
 	got = read(source->fd, at, CHUNK);
 	dst->len -= CHUNK - (got > 0 ? (size_t)got : 0);
+	dst->data[dst->len] = '\0';
 	return got > 0 || (got < 0 && errno == EINTR);
 }
 
