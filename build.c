@@ -2,6 +2,7 @@
  * assay build: the one verb in which the image builder and the measurement meet. The image comes first, then the values that it
  * will show, and both appear under their name in one step.
  */
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
