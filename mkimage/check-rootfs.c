@@ -173,5 +173,5 @@ int check_rootfs(const struct tree *tree, const struct recipe *recipe, struct er
 			err, -EKEYREJECTED, "an agent without a [policy] allows every request");
 	if (rc == 0)
 		rc = check_files(tree, recipe, err);
-	return rc != 0 ? err_wrap(err, "%s", recipe->path) : 0;
+	return rc;
 }

@@ -342,7 +342,7 @@ static int read_package(void *arg, size_t i, struct err *err)
 	struct set *set = arg;
 	const struct lock_package *package = set->packages[i];
 	struct source_options options = {.what = package->path,
-		.allow = set->options->allow,
+		.allow = SOURCE_ALLOW_SETID,
 		.limits = SOURCE_LIMITS_DEFAULT};
 	AUTO_CLOSE int fd = -1;
 	int rc = set->options->open(set->options->open_arg, package, &fd, err);

@@ -41,11 +41,11 @@ struct source_deb_options {
 	void *open_arg;
 	size_t threads; /* as pool_run() */
 	bool usr_merge; /* bin, sbin, lib and lib64 are links into usr before any package comes */
-	unsigned allow; /* enum source_allow */
 	const struct progress *progress;
 };
 
-/* Adds every package of @lock's set to @tree; their contents go to @spool. Each file's origin is "deb:NAME=VERSION". A
+/* Adds every package of @lock's set to @tree; their contents go to @spool. Each file's origin is "deb:NAME=VERSION". Setuid and setgid
+ * bits come through, for the recipe's steps to clear; devices, attributes and capabilities are refused. A
  * package that is not the one the lock names is -EKEYREJECTED. */
 int source_deb_tree(const struct lock *lock, const struct source_deb_options *options,
 	struct spool *spool, struct tree *tree, struct err *err) MUST_CHECK;

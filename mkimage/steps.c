@@ -11,6 +11,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "mkimage/accounts.h"
+#include "mkimage/check-rootfs.h"
 #include "mkimage/policy.h"
 #include "mkimage/source-archive.h"
 
@@ -562,6 +563,11 @@ static int finish(struct steps *steps, struct err *err)
 	return describe(steps, path, &steps->result.policy, err);
 }
 
+static int check(struct steps *steps, struct err *err)
+{
+	return check_rootfs(steps->tree, steps->recipe, err);
+}
+
 static step_fn *const all_steps[] = {
 	remove_patterns,
 	clear_setid,
@@ -574,6 +580,7 @@ static step_fn *const all_steps[] = {
 	add_policy,
 	add_fixed,
 	finish,
+	check,
 };
 
 int steps_apply(struct tree *tree, const struct recipe *recipe, struct spool *spool,

@@ -12,6 +12,7 @@
  *   9 policy                    /etc/kata-opa/NAME and default-policy.rego
  *  10 what every guest has      empty /etc/machine-id and /etc/resolv.conf, /var/tmp -> ../tmp
  *  11 every time is the recipe's
+ *  12 the checks before sealing (check-rootfs.h)
  *
  * What a step adds replaces a file of a package at the same path, never a directory.
  */
@@ -53,7 +54,8 @@ struct steps_result {
 };
 
 /* Applies the steps of @recipe to @tree. An agent that comes out of an archive goes to @spool. -EBADMSG for a step that the
- * tree or the recipe makes impossible, -EKEYREJECTED for a source with another digest, both naming the recipe. */
+ * tree or the recipe makes impossible, -EKEYREJECTED for a source with another digest or a
+ * check that said no, all naming the recipe. */
 int steps_apply(struct tree *tree, const struct recipe *recipe, struct spool *spool,
 	struct steps_result *ret, struct err *err) MUST_CHECK;
 

@@ -1,0 +1,40 @@
+/*
+ * The guest kernel out of a distribution's kernel package: boot/vmlinuz-VERSION, boot/config-VERSION and
+ * usr/lib/modules/VERSION. Its configuration is checked for what this boot flow and the recipe's TEEs need, before
+ * anything is built with it.
+ */
+#ifndef MKIMAGE_KERNEL_H
+#define MKIMAGE_KERNEL_H
+
+#include <stddef.h>
+
+#include "initrd/modules.h"
+#include "lib/err.h"
+#include "mkimage/recipe.h"
+#include "mkimage/tree.h"
+
+#define KERNEL_BYTES_MAX	(128u << 20)
+#define KERNEL_CONFIG_BYTES_MAX (1u << 20)
+
+struct kernel {
+	char *version; /* owned: the release, "6.12.1-cloud-amd64" */
+	const struct tree_content
+		*image;		    /* vmlinuz; borrowed from the tree, as are the modules' bytes */
+	struct modules_dir modules; /* for modules_resolve(); owned by this */
+	char **warnings;	    /* owned: one line each */
+	size_t warning_count;
+};
+
+/*
+ * Finds the one kernel in @tree, which must outlive @ret, and checks it for @recipe: its file system, initrd compression,
+ * listed modules and launches. -EBADMSG when there is not exactly one whole kernel, when vmlinuz is no bzImage of that version,
+ * or when an option that must be there is not (or is a module that nothing loads), naming option and reason.
+ */
+int kernel_find(const struct tree *tree, const struct recipe *recipe, struct kernel *ret,
+	struct err *err) MUST_CHECK;
+
+/* Accepts a zeroed one. */
+void kernel_done(struct kernel *kernel);
+#define KERNEL_AUTO __attribute__((cleanup(kernel_done))) struct kernel
+
+#endif
