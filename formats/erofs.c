@@ -39,14 +39,10 @@
 
 #include <string.h>
 
-#define SUPER_MAGIC	   0xe0f5e1e2u
 #define SUPER_OFF_CHECKSUM 4
-#define COMPAT_SB_CHECKSUM 0x1u
-#define COMPAT_MTIME	   0x2u /* the times are modification times */
-#define BLOCK_SIZE_LOG2	   12
 #define CRC32C_POLYNOMIAL  0x82f63b78u /* Castagnoli, reflected; RFC 3720 appendix B.4 */
 
-_Static_assert(EROFS_BLOCK_SIZE == 1u << BLOCK_SIZE_LOG2, "block size");
+_Static_assert(EROFS_BLOCK_SIZE == 1u << EROFS_BLOCK_SIZE_LOG2, "block size");
 _Static_assert((EROFS_SUPER_OFFSET + EROFS_SUPER_SIZE) % EROFS_SLOT_SIZE == 0, "first slot");
 
 /* CRC-32C without the final inversion, as the kernel's crc32c() gives it. */
@@ -60,8 +56,7 @@ static uint32_t crc32c(uint32_t crc, const unsigned char *src, size_t n)
 	return crc;
 }
 
-/* Over the rest of block 0, super block first, with the checksum field as zero. */
-static uint32_t super_checksum(const unsigned char *block0)
+uint32_t erofs_super_checksum(const unsigned char block0[EROFS_BLOCK_SIZE])
 {
 	static const unsigned char zero[4];
 	const unsigned char *super = block0 + EROFS_SUPER_OFFSET;
@@ -77,10 +72,10 @@ void erofs_super_format(const struct erofs_super *super, unsigned char block0[ER
 	struct wr wr = wr_init(block0 + EROFS_SUPER_OFFSET, EROFS_SUPER_SIZE);
 	struct wr checksum;
 
-	wr_le32(&wr, SUPER_MAGIC);
+	wr_le32(&wr, EROFS_SUPER_MAGIC);
 	wr_le32(&wr, 0);
-	wr_le32(&wr, COMPAT_SB_CHECKSUM | COMPAT_MTIME);
-	wr_u8(&wr, BLOCK_SIZE_LOG2);
+	wr_le32(&wr, EROFS_COMPAT_SB_CHECKSUM | EROFS_COMPAT_MTIME);
+	wr_u8(&wr, EROFS_BLOCK_SIZE_LOG2);
 	wr_u8(&wr, 0);
 	wr_le16(&wr, super->root_nid);
 	wr_le64(&wr, super->inode_count);
@@ -92,7 +87,7 @@ void erofs_super_format(const struct erofs_super *super, unsigned char block0[ER
 	wr_bytes(&wr, super->uuid, sizeof(super->uuid));
 
 	checksum = wr_init(block0 + EROFS_SUPER_OFFSET + SUPER_OFF_CHECKSUM, 4);
-	wr_le32(&checksum, super_checksum(block0));
+	wr_le32(&checksum, erofs_super_checksum(block0));
 }
 
 bool erofs_fits_compact(const struct erofs_inode *inode, uint64_t build_time)
@@ -184,6 +179,21 @@ static uint8_t dirent_type(uint16_t mode)
 	return 0;
 }
 
+bool erofs_mode_known(uint16_t mode)
+{
+	return dirent_type(mode) != 0;
+}
+
+bool erofs_dirent_mode(uint8_t type, uint16_t *ret)
+{
+	for (size_t i = 0; i < sizeof(dirent_types) / sizeof(dirent_types[0]); i++)
+		if (dirent_types[i].type == type) {
+			*ret = dirent_types[i].mode;
+			return true;
+		}
+	return false;
+}
+
 size_t erofs_dirent_size(size_t name_len)
 {
 	return EROFS_DIRENT_SIZE + name_len;
@@ -235,6 +245,14 @@ int erofs_xattr_split(const char *name, uint8_t *ret_index, const char **ret_res
 		return 0;
 	}
 	return err_fail(err, -EBADMSG, "extended attribute \"%s\" cannot be stored in EROFS", name);
+}
+
+const char *erofs_xattr_prefix(uint8_t index)
+{
+	for (size_t i = 0; i < sizeof(xattr_prefixes) / sizeof(xattr_prefixes[0]); i++)
+		if (xattr_prefixes[i].index == index)
+			return xattr_prefixes[i].prefix;
+	return NULL;
 }
 
 static size_t align4(size_t n)

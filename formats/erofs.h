@@ -21,22 +21,27 @@
 #include "lib/err.h"
 #include "lib/wr.h"
 
-#define EROFS_BLOCK_SIZE    4096u
-#define EROFS_SLOT_SIZE	    32u
-#define EROFS_SUPER_OFFSET  1024u
-#define EROFS_SUPER_SIZE    128u
-#define EROFS_COMPACT_SIZE  32u
-#define EROFS_EXTENDED_SIZE 64u
-#define EROFS_DIRENT_SIZE   12u
-#define EROFS_NAME_MAX	    255u
-#define EROFS_SYMLINK_MAX   4095u
-#define EROFS_BLOCKS_MAX    UINT32_MAX
-#define EROFS_UUID_SIZE	    16
-#define EROFS_ROOT_NID_MAX  UINT16_MAX
-#define EROFS_DEV_MAJOR_MAX 0xfffu
-#define EROFS_DEV_MINOR_MAX 0xfffffu
+#define EROFS_BLOCK_SIZE      4096u
+#define EROFS_BLOCK_SIZE_LOG2 12
+#define EROFS_SLOT_SIZE	      32u
+#define EROFS_SUPER_OFFSET    1024u
+#define EROFS_SUPER_SIZE      128u
+#define EROFS_COMPACT_SIZE    32u
+#define EROFS_EXTENDED_SIZE   64u
+#define EROFS_DIRENT_SIZE     12u
+#define EROFS_NAME_MAX	      255u
+#define EROFS_SYMLINK_MAX     4095u
+#define EROFS_BLOCKS_MAX      UINT32_MAX
+#define EROFS_UUID_SIZE	      16
+#define EROFS_ROOT_NID_MAX    UINT16_MAX
+#define EROFS_DEV_MAJOR_MAX   0xfffu
+#define EROFS_DEV_MINOR_MAX   0xfffffu
 /* Entries of one directory block: names have at least one byte. */
-#define EROFS_DIRENTS_MAX   (EROFS_BLOCK_SIZE / (EROFS_DIRENT_SIZE + 1))
+#define EROFS_DIRENTS_MAX     (EROFS_BLOCK_SIZE / (EROFS_DIRENT_SIZE + 1))
+
+#define EROFS_SUPER_MAGIC	 0xe0f5e1e2u
+#define EROFS_COMPAT_SB_CHECKSUM 0x1u
+#define EROFS_COMPAT_MTIME	 0x2u /* the times are modification times */
 
 /* File types in the mode of an inode, as in POSIX and Linux. */
 #define EROFS_MODE_TYPE 0170000
@@ -84,12 +89,21 @@ void erofs_inode_write(struct wr *wr, const struct erofs_inode *inode);
 /* Writes the super block into block 0, whose other bytes must be final: the checksum covers them. */
 void erofs_super_format(const struct erofs_super *super, unsigned char block0[EROFS_BLOCK_SIZE]);
 
+/* The checksum of a super block, over all of block 0 from there on but for its own field. */
+uint32_t erofs_super_checksum(const unsigned char block0[EROFS_BLOCK_SIZE]);
+
+/* Whether the mode has one of the types above. */
+bool erofs_mode_known(uint16_t mode);
+
 struct erofs_dirent {
 	const char *name; /* borrowed, need not end in NUL */
 	size_t name_len;  /* 1..EROFS_NAME_MAX */
 	uint64_t nid;
 	uint16_t mode; /* of the inode; its type is stored */
 };
+
+/* The file type as mode bits for the type of a directory entry; false when there is no such type. */
+bool erofs_dirent_mode(uint8_t type, uint16_t *ret);
 
 /* Bytes that an entry takes in its block. */
 size_t erofs_dirent_size(size_t name_len);
@@ -112,6 +126,9 @@ size_t erofs_dirblock_format(
 /* Splits @name into the number of its prefix and the rest (inside @name). -EBADMSG for a name that EROFS cannot store. */
 int erofs_xattr_split(
 	const char *name, uint8_t *ret_index, const char **ret_rest, struct err *err) MUST_CHECK;
+
+/* The prefix of that number, a whole name when it does not end in a dot; NULL when there is none. */
+const char *erofs_xattr_prefix(uint8_t index);
 
 /* Bytes of one entry, @rest_len those of its name without prefix. */
 size_t erofs_xattr_size(size_t rest_len, size_t value_len);

@@ -37,7 +37,8 @@ struct write_erofs_inode;
 
 /* A zeroed one may be passed to write_erofs_done. */
 struct write_erofs {
-	const struct tree *tree; /* borrowed; must not change while planned */
+	const struct tree
+		*tree; /* borrowed; must not change while planned, and outlives the plan */
 	struct write_erofs_options options;
 	struct write_erofs_inode *inodes; /* owned, in canonical order */
 	size_t inode_count;

@@ -8,6 +8,7 @@
  *   image-tree verity SALT DATA TREE THREADS   writes the hash tree of a file, and its root hash on stdout; SALT in hex
  *                                         or "-"
  *   image-tree list DIRECTORY             the listing of a real directory
+ *   image-tree read IMAGE                 the listing of an EROFS image, by our own reader
  *
  * A listing has one line per node, with tabs between: path, type, mode, owner, mtime, data, links, attributes.
  */
@@ -21,6 +22,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "formats/erofs-read.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "mkimage/disk.h"
@@ -373,6 +375,140 @@ static int verb_list(char **args, struct err *err)
 	return list_real(args[0], args[0], err);
 }
 
+static int read_xattrs(
+	const struct erofs_image *image, const struct erofs_node *node, struct err *err)
+{
+	struct erofs_xattrs xattrs = {.image = image, .node = node};
+	struct erofs_xattr list[64];
+	size_t count = 0;
+	bool end = false;
+
+	while (!end && count < 64) {
+		int rc = erofs_xattr_next(&xattrs, &list[count], &end, err);
+
+		if (rc != 0)
+			return rc;
+		count += !end;
+	}
+	/* By name: shared attributes come first in some images. */
+	for (size_t i = 0; i < count; i++) {
+		char name[2 * EROFS_NAME_MAX], other[2 * EROFS_NAME_MAX];
+		size_t least = i;
+
+		for (size_t k = i; k < count; k++) {
+			snprintf(name, sizeof(name), "%s%.*s", list[least].prefix,
+				(int)list[least].rest_len, list[least].rest);
+			snprintf(other, sizeof(other), "%s%.*s", list[k].prefix,
+				(int)list[k].rest_len, list[k].rest);
+			if (strcmp(other, name) < 0)
+				least = k;
+		}
+		struct erofs_xattr xattr = list[least];
+
+		list[least] = list[i];
+		list[i] = xattr;
+		snprintf(name, sizeof(name), "%s%.*s", xattr.prefix, (int)xattr.rest_len,
+			xattr.rest);
+		print_xattr(name, xattr.value, xattr.value_len);
+	}
+	return 0;
+}
+
+static int read_data(
+	const struct erofs_image *image, const struct erofs_node *node, struct err *err)
+{
+	const struct erofs_inode *inode = &node->inode;
+	unsigned char sum[SHA256_SIZE];
+	char target[EROFS_SYMLINK_MAX + 1];
+	DIGEST_AUTO digest = {0};
+	int rc = digest_init(&digest, DIGEST_SHA256, err);
+	uint64_t off = 0;
+	size_t n;
+
+	for (const unsigned char *at; rc == 0 && (at = erofs_data(image, node, off, &n), n > 0);
+		off += n) {
+		rc = digest_update(&digest, at, n, err);
+		if ((inode->mode & EROFS_MODE_TYPE) == EROFS_MODE_LNK)
+			memcpy(target + off, at, n);
+	}
+	if (rc == 0)
+		rc = digest_end(&digest, sum, err);
+	if (rc != 0)
+		return rc;
+	switch (inode->mode & EROFS_MODE_TYPE) {
+	case EROFS_MODE_REG:
+		print_digest(inode->size_bytes, sum);
+		return 0;
+	case EROFS_MODE_LNK:
+		target[off] = '\0';
+		print_escaped(target);
+		return 0;
+	case EROFS_MODE_CHR:
+	case EROFS_MODE_BLK:
+		printf("%u:%u", inode->rdev_major, inode->rdev_minor);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int read_node(
+	const struct erofs_image *image, const char *path, uint64_t nid, struct err *err);
+
+static int read_dir(const struct erofs_image *image, const char *path,
+	const struct erofs_node *node, struct err *err)
+{
+	struct erofs_dir dir = {.image = image, .node = node};
+	struct erofs_dirent entry;
+	bool end = false;
+
+	while (!end) {
+		char child[TREE_PATH_MAX + 2];
+		int rc = erofs_dir_next(&dir, &entry, &end, err);
+
+		if (rc != 0)
+			return rc;
+		if (end || (entry.name_len <= 2 && memcmp(entry.name, "..", entry.name_len) == 0))
+			continue;
+		snprintf(child, sizeof(child), "%s/%.*s", path, (int)entry.name_len, entry.name);
+		rc = read_node(image, child, entry.nid, err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int read_node(
+	const struct erofs_image *image, const char *path, uint64_t nid, struct err *err)
+{
+	struct erofs_node node;
+	int rc = erofs_node_read(image, nid, &node, err);
+
+	if (rc != 0)
+		return rc;
+	print_head(path[0] != '\0' ? path : "/", type_of(node.inode.mode), node.inode.mode & 07777,
+		node.inode.uid, node.inode.gid, node.inode.mtime);
+	rc = read_data(image, &node, err);
+	printf("\t%u\t", node.inode.nlink);
+	if (rc == 0)
+		rc = read_xattrs(image, &node, err);
+	printf("\n");
+	if (rc == 0 && (node.inode.mode & EROFS_MODE_TYPE) == EROFS_MODE_DIR)
+		rc = read_dir(image, path, &node, err);
+	return rc;
+}
+
+static int verb_read(char **args, struct err *err)
+{
+	struct erofs_image image;
+	BUF_AUTO bytes = {0};
+	int rc = io_read_file(args[0], 1u << 30, &bytes, err);
+
+	if (rc == 0)
+		rc = erofs_open(bytes.data, bytes.len, args[0], &image, err);
+	return rc != 0 ? rc : read_node(&image, "", image.super.root_nid, err);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -385,6 +521,7 @@ int main(int argc, char **argv)
 		{"disk", 3, 3, verb_disk},
 		{"verity", 4, 4, verb_verity},
 		{"list", 1, 1, verb_list},
+		{"read", 1, 1, verb_read},
 	};
 	struct err err = {0};
 
@@ -397,6 +534,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.msg);
 		return err_status(err.code);
 	}
-	fprintf(stderr, "usage: image-tree erofs|big|disk|verity|list ...\n");
+	fprintf(stderr, "usage: image-tree erofs|big|disk|verity|list|read ...\n");
 	return 2;
 }
