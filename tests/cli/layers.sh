@@ -1,4 +1,5 @@
 #!/bin/sh
+# Release flavour only.
 # The rooms of docs/architecture.md: includes run downward only; the lower rooms neither print nor exit nor look at the
 # environment, the clock or the user; measure/ links with few libraries. What is compiled is judged, not what is written.
 . "$(dirname "$0")/../tap.sh"
@@ -54,9 +55,7 @@ same "formats/ does no I/O" "$(uses "$files" $(objects formats))" ""
 
 printf 'int main(void)\n{\n\treturn 0;\n}\n' >"$T/main.c"
 libs=$(sed -n 's/^LIBS_MEASURE *:= *//p' "$TOP/Makefile")
-sanitize=
-[ "${BUILD##*/}" = asan ] && sanitize=-fsanitize=address,undefined
 # shellcheck disable=SC2046,SC2086
-ok "measure/ links with$(printf ' %s' $libs) alone" gcc $sanitize -o "$T/measure" "$T/main.c" \
+ok "measure/ links with$(printf ' %s' $libs) alone" gcc -o "$T/measure" "$T/main.c" \
 	$(find "$BUILD/measure" -name '*.o') "$BUILD/libcore.a" $libs -lm -pthread
 done_testing

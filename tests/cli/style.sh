@@ -1,4 +1,5 @@
 #!/bin/sh
+# Release flavour only.
 # Every C file is formatted as .clang-format says.
 . "$(dirname "$0")/../tap.sh"
 
