@@ -71,6 +71,17 @@ int digest_end(struct digest *digest, unsigned char *ret, struct err *err)
 	return 0;
 }
 
+int digest_copy(const struct digest *digest, struct digest *ret, struct err *err)
+{
+	int rc = digest_init(ret, digest->alg, err);
+
+	if (rc == 0 && EVP_MD_CTX_copy_ex(ret->ctx, digest->ctx) != 1) {
+		digest_done(ret);
+		return crypto_failed(digest->alg, err);
+	}
+	return rc;
+}
+
 int digest_bytes(
 	enum digest_alg alg, const void *src, size_t n, unsigned char *ret, struct err *err)
 {

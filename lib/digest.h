@@ -44,6 +44,9 @@ int digest_update(struct digest *digest, const void *src, size_t n, struct err *
 /* Writes digest_size() bytes to @ret. */
 int digest_end(struct digest *digest, unsigned char *ret, struct err *err) MUST_CHECK;
 
+/* Makes @ret, uninitialised before, a second running digest at the same point. */
+int digest_copy(const struct digest *digest, struct digest *ret, struct err *err) MUST_CHECK;
+
 /* One shot. */
 int digest_bytes(enum digest_alg alg, const void *src, size_t n, unsigned char *ret,
 	struct err *err) MUST_CHECK;

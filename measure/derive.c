@@ -118,13 +118,12 @@ int derive_json(
 static bool continues(const struct derive_step *step, const struct derive_step *next)
 {
 	if (strcmp(step->kind, next->kind) != 0 || strcmp(step->what, next->what) != 0 ||
-		step->gpa == DERIVE_NO_GPA || next->gpa == DERIVE_NO_GPA ||
 		step->size_bytes != next->size_bytes)
 		return false;
 	if (next->gpa == step->gpa)
 		return step->content_size == next->content_size &&
 		       memcmp(step->content, next->content, step->content_size) == 0;
-	return next->gpa == step->gpa + step->size_bytes;
+	return step->gpa != DERIVE_NO_GPA && next->gpa == step->gpa + step->size_bytes;
 }
 
 /* "-" for none, else all of it; @many: the pages of the run differ, so that no one digest describes it. */

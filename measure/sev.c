@@ -55,7 +55,7 @@ static int add(struct digest *digest, struct derive *derive, const char *kind, c
 	return rc;
 }
 
-static int add_file(struct digest *digest, const char *path, uint64_t *ret_size, struct err *err)
+static int add_file(struct digest *digest, const char *path, struct err *err)
 {
 	AUTO_CLOSE int fd = -1;
 	unsigned char chunk[CHUNK];
@@ -70,25 +70,44 @@ static int add_file(struct digest *digest, const char *path, uint64_t *ret_size,
 			rc = digest_update(digest, chunk, n, err);
 		at += n;
 	}
-	if (rc == 0)
-		*ret_size = size;
 	return rc;
 }
 
-static int add_firmware(struct digest *digest, struct derive *derive,
-	const struct sev_launch *launch, struct err *err)
+int sev_firmware_prefix(const char *path, struct digest *ret, struct err *err)
+{
+	DIGEST_AUTO digest = {0};
+	int rc = digest_init(&digest, DIGEST_SHA256, err);
+
+	if (rc == 0)
+		rc = add_file(&digest, path, err);
+	if (rc != 0)
+		return rc;
+	*ret = digest;
+	digest = (struct digest){0};
+	return 0;
+}
+
+static int record_firmware(const struct sev_launch *launch, struct derive *derive, struct err *err)
 {
 	struct derive_step step = {.kind = "FIRMWARE", .content_size = SHA256_SIZE};
-	int rc = add_file(digest, launch->firmware_path, &step.size_bytes, err);
+	int rc = io_digest_file(
+		launch->firmware_path, DIGEST_SHA256, step.content, &step.size_bytes, err);
 
-	if (rc != 0 || derive == NULL)
-		return rc;
-	rc = io_digest_file(launch->firmware_path, DIGEST_SHA256, step.content, NULL, err);
 	if (rc != 0)
 		return rc;
 	step.gpa = SNP_FOUR_GIB - step.size_bytes;
 	derive_add(derive, &step, "firmware");
 	return 0;
+}
+
+/* Begins @digest with the firmware. */
+static int add_firmware(const struct sev_launch *launch, struct derive *derive,
+	struct digest *digest, struct err *err)
+{
+	int rc = launch->prefix != NULL ? digest_copy(launch->prefix, digest, err)
+					: sev_firmware_prefix(launch->firmware_path, digest, err);
+
+	return rc != 0 || derive == NULL ? rc : record_firmware(launch, derive, err);
 }
 
 static int add_vmsas(struct digest *digest, struct derive *derive, const struct sev_launch *launch,
@@ -121,9 +140,7 @@ int sev_launch_digest(const struct sev_launch *launch, struct derive *derive,
 	int rc = check(launch, err);
 
 	if (rc == 0)
-		rc = digest_init(&digest, DIGEST_SHA256, err);
-	if (rc == 0)
-		rc = add_firmware(&digest, derive, launch, err);
+		rc = add_firmware(launch, derive, &digest, err);
 	if (rc == 0 && launch->hashes != NULL) {
 		kernel_hashes_write(launch->hashes, table);
 		rc = add(&digest, derive, "DATA", "kernel hash table", table, sizeof(table), err);

@@ -18,6 +18,8 @@
 struct sev_launch {
 	const struct snp_profile *profile;
 	const char *firmware_path;
+	const struct digest
+		*prefix; /* sev_firmware_prefix() of that file, or NULL to read it here */
 	const struct snp_facts *facts;	    /* of that file */
 	const struct kernel_hashes *hashes; /* NULL: no kernel hashes */
 	bool es;
@@ -25,6 +27,9 @@ struct sev_launch {
 	uint64_t sev_features;	/* of SEV-ES; 0 in every VMM read */
 	uint32_t vcpus;		/* of SEV-ES */
 };
+
+/* A running SHA-256 of a whole firmware file, which all shapes begin with; the caller's to digest_done(). */
+int sev_firmware_prefix(const char *path, struct digest *ret, struct err *err) MUST_CHECK;
 
 /* Writes the 32-byte launch digest. The running value is not known between steps: recorded steps carry contents only. */
 int sev_launch_digest(const struct sev_launch *launch, struct derive *derive,

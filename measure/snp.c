@@ -13,7 +13,10 @@
 #include <string.h>
 
 #include "lib/wr.h"
+#include "measure/profile-firmware.h"
 #include "measure/vmsa.h"
+
+#define SNP_BIOS_UNIT 65536
 
 static const char *const page_names[] = {
 	[SNP_PAGE_REFUSED] = "REFUSED",
@@ -278,6 +281,45 @@ int snp_launch_check(const struct snp_launch *launch, struct err *err)
 	if (rc == 0)
 		rc = check_types(launch, facts, err);
 	return rc != 0 ? rc : check_hashes(launch, err);
+}
+
+static void warn_sections(const struct snp_launch *launch, struct warn *warn)
+{
+	const struct snp_image *image = launch->svsm != NULL ? launch->svsm : launch->firmware;
+
+	for (size_t i = 0; i < image->facts.meta.count; i++) {
+		const struct sevmeta_section *section = &image->facts.meta.sections[i];
+
+		if (section->size_bytes == 0)
+			warn_add(warn,
+				"SEV metadata section %s at GPA 0x%x is empty: QEMU will not "
+				"launch this "
+				"firmware as an SNP guest",
+				sevmeta_type_name(section->type), section->gpa);
+		if (strcmp(sevmeta_type_name(section->type), "unknown") == 0)
+			warn_add(warn,
+				"SEV metadata section type 0x%x at GPA 0x%x is unknown: measured "
+				"as ZERO, "
+				"as QEMU does",
+				section->type, section->gpa);
+	}
+}
+
+void snp_launch_warn(const struct snp_launch *launch, struct warn *warn)
+{
+	const struct snp_image *firmware = launch->firmware;
+
+	warn_sections(launch, warn);
+	if (launch->hashes == NULL &&
+		sevmeta_find(&firmware->facts.meta, SEVMETA_KERNEL_HASHES) != NULL)
+		warn_add(warn, "firmware for measured direct boot, but no kernel is measured: the "
+			       "digest does not bind a payload");
+	if (!firmware->from_file)
+		return;
+	if (firmware_known(firmware->sha256) == NULL)
+		warn_add(warn, "firmware is not a known build");
+	if (firmware->size_bytes % SNP_BIOS_UNIT != 0)
+		warn_add(warn, "firmware is not a multiple of 64 KiB: QEMU refuses it as -bios");
 }
 
 int snp_launch_prefix(const struct snp_launch *launch, struct snp_chain *chain, struct err *err)

@@ -12,6 +12,7 @@
 #include "measure/kernel-hashes.h"
 #include "measure/profile-snp.h"
 #include "measure/snp-image.h"
+#include "measure/warn.h"
 
 #define SNP_VCPUS_MAX	     4096 /* of one guest: KVM_MAX_VCPUS */
 #define SNP_FEATURES_DEFAULT 0x1  /* SNPActive alone */
@@ -55,6 +56,9 @@ struct snp_launch {
  * be launched this way, or would run a kernel unmeasured.
  */
 int snp_launch_check(const struct snp_launch *launch, struct err *err) MUST_CHECK;
+
+/* What snp_launch_check() lets pass and should be seen. */
+void snp_launch_warn(const struct snp_launch *launch, struct warn *warn);
 
 /*
  * Writes the 48-byte launch digest. Includes snp_launch_check(). With a recorder, every page from the first is

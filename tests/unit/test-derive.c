@@ -59,6 +59,11 @@ int main(void)
 		"the first folds 200 pages");
 	is_int((long long)lines_with(buf_cstr(&table), "each its own"), 1,
 		"and does not show one content for them");
+	for (int i = 0; i < 3; i++)
+		add(&derive, "EV_A", DERIVE_NO_GPA, i < 2 ? 9 : 8); /* alike, alike, another */
+	table.len = 0;
+	is_int(derive_text(&derive, &table, &err), 0, "events have a table too");
+	is_int((long long)lines_with(buf_cstr(&table), "running"), 7, "equal ones in one row");
 	derive.bad = true;
 	is_int(derive_text(&derive, &table, &err), -ENOMEM, "a recorder out of memory says so");
 	is_int(derive_json(&derive, value, &doc, &err), -ENOMEM, "in both views");
