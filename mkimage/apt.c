@@ -15,6 +15,8 @@
 #include "lib/io.h"
 #include "mkimage/run.h"
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 #define OUTPUT_MAX   (64u << 20) /* of one apt program */
 #define NAMES_MAX    16384	 /* packages of one set */
 #define SHOW_AT_ONCE 512	 /* packages asked for by one apt-cache show */
@@ -27,8 +29,9 @@ struct session {
 	char *dir;	/* absolute */
 	char *env_conf; /* "APT_CONFIG=..." */
 	int lock_fd;
-	const char *sources; /* of the current suite: owned by the session */
-	char *sources_option;
+	/* Of the current suite. Each suite has a package cache of its own, which apt would otherwise build anew
+	 * whenever the suite changes. */
+	char *options_of_suite[3];
 	const struct recipe_suite *suite;
 	struct apt_machine machine;
 };
@@ -37,7 +40,8 @@ static void session_done(struct session *session)
 {
 	free(session->dir);
 	free(session->env_conf);
-	free(session->sources_option);
+	for (size_t i = 0; i < ARRAY_SIZE(session->options_of_suite); i++)
+		free(session->options_of_suite[i]);
 	io_close(&session->lock_fd);
 	apt_machine_done(&session->machine);
 }
@@ -54,7 +58,7 @@ static int make_dirs(const struct session *session, struct err *err)
 	static const char *const dirs[] = {"lists/partial", "cache/archives/partial", "sources"};
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(dirs); i++) {
 		BUF_AUTO path = {0};
 
 		buf_fmt(&path, "%s/%s", session->dir, dirs[i]);
@@ -65,16 +69,24 @@ static int make_dirs(const struct session *session, struct err *err)
 	return rc;
 }
 
+/* Writes a file of the session, unless it holds that text: apt builds its caches anew for newer sources. */
 static int publish(
 	const struct session *session, const char *name, const struct buf *text, struct err *err)
 {
 	BUF_AUTO path = {0};
+	BUF_AUTO old = {0};
+	struct err ignored = {0};
 	int rc = buf_check(text, err);
 
 	buf_fmt(&path, "%s/%s", session->dir, name);
 	if (rc == 0)
 		rc = buf_check(&path, err);
-	return rc != 0 ? rc : io_publish(buf_cstr(&path), buf_cstr(text), text->len, err);
+	if (rc != 0)
+		return rc;
+	if (io_read_file(buf_cstr(&path), text->len, &old, &ignored) == 0 && old.len == text->len &&
+		memcmp(buf_cstr(&old), buf_cstr(text), text->len) == 0)
+		return 0;
+	return io_publish(buf_cstr(&path), buf_cstr(text), text->len, err);
 }
 
 /* apt.conf: everything that could make one machine's apt answer differently from another's is set here. */
@@ -164,8 +176,10 @@ static int run_apt(const struct session *session, const char *const *args, size_
 	if (argv == NULL)
 		return no_memory(err);
 	argv[n++] = args[0];
-	argv[n++] = "-o";
-	argv[n++] = session->sources_option;
+	for (size_t i = 0; i < ARRAY_SIZE(session->options_of_suite); i++) {
+		argv[n++] = "-o";
+		argv[n++] = session->options_of_suite[i];
+	}
 	argv[n++] = "-o";
 	argv[n++] = session->suite->allow_expired ? "Acquire::Check-Valid-Until=false"
 						  : "Acquire::Check-Valid-Until=true";
@@ -208,7 +222,7 @@ static int apt_failed(const struct run_result *result, int code, const char *wha
 	const char *hint = "";
 	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof(distrust) / sizeof(distrust[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(distrust); i++) {
 		line = find_line(text, distrust[i].prefix, distrust[i].part, &n);
 		if (line != NULL)
 			return err_fail(err, -EKEYREJECTED, "%s: %.*s%s", what,
@@ -252,6 +266,29 @@ static int write_sources(const struct session *session, const struct recipe_suit
 	return publish(session, name, &text, err);
 }
 
+static int set_suite(struct session *session, const struct recipe_suite *suite, struct err *err)
+{
+	static const char *const files[][3] = {
+		{"Etc::sourcelist", "sources", ".sources"},
+		{"Cache::pkgcache", "cache", ".bin"},
+		{"Cache::srcpkgcache", "cache", ".source.bin"},
+	};
+
+	_Static_assert(ARRAY_SIZE(files) == ARRAY_SIZE(session->options_of_suite), "one each");
+	session->suite = suite;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		BUF_AUTO option = {0};
+
+		buf_fmt(&option, "Dir::%s=%s/%s/%s%s", files[i][0], session->dir, files[i][1],
+			suite->name, files[i][2]);
+		free(session->options_of_suite[i]);
+		session->options_of_suite[i] = strdup(buf_cstr(&option));
+		if (option.bad || session->options_of_suite[i] == NULL)
+			return no_memory(err);
+	}
+	return 0;
+}
+
 /* Makes @suite the only one that apt knows; fetches its lists when @update. */
 static int use_suite(
 	struct session *session, const struct recipe_suite *suite, bool update, struct err *err)
@@ -271,15 +308,9 @@ static int use_suite(
 	apt_sources_done(&mirrors);
 	if (rc != 0)
 		return rc;
-	free(session->sources_option);
-	session->suite = suite;
-	if (asprintf(&session->sources_option, "Dir::Etc::sourcelist=%s/%s", session->dir,
-		    buf_cstr(&name)) < 0) {
-		session->sources_option = NULL;
-		return no_memory(err);
-	}
-	if (!update)
-		return 0;
+	rc = set_suite(session, suite, err);
+	if (rc != 0 || !update)
+		return rc;
 	progress_report(session->options->progress, buf_cstr(&what), 0, 0);
 	rc = run_apt(session, args, 3, &result, err);
 	if (rc == 0 && result.status != 0)
@@ -417,7 +448,7 @@ static bool is_kernel_part(const char *name)
 {
 	static const char *const prefixes[] = {"linux-image-", "linux-modules-", "linux-binary-"};
 
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
 		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
 			return true;
 	}

@@ -13,7 +13,7 @@ struct fetch_cache {
 	char *dir; /* owned: DIR/sha256/ab/cdef... */
 };
 
-/* @dir, or $XDG_CACHE_HOME/assay, or $HOME/.cache/assay when NULL; the caller passes the environment's values. */
+/* @dir; when NULL $XDG_CACHE_HOME/assay or $HOME/.cache/assay. */
 int fetch_cache_init(struct fetch_cache *cache, const char *dir, struct err *err) MUST_CHECK;
 void fetch_cache_done(struct fetch_cache *cache);
 #define FETCH_CACHE_AUTO __attribute__((cleanup(fetch_cache_done))) struct fetch_cache
@@ -24,7 +24,8 @@ void fetch_cache_done(struct fetch_cache *cache);
 int fetch_lock(const struct fetch_cache *cache, const struct lock *lock, const char *const *mirrors,
 	size_t mirror_count, const struct progress *progress, struct err *err) MUST_CHECK;
 
-/* Opens a cached package after checking its size and sha256. Absent: -ENOENT naming `assay fetch`. */
+/* Opens a cached package after checking its size and sha256. Absent: -ENOENT, damaged: -EKEYREJECTED, both naming
+ * `assay fetch`. */
 int fetch_open(const struct fetch_cache *cache, const struct lock_package *package, int *ret_fd,
 	struct err *err) MUST_CHECK;
 

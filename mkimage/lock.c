@@ -249,6 +249,8 @@ int lock_load(const char *path, struct lock *ret, struct err *err)
 	BUF_AUTO text = {0};
 	int rc = io_read_file(path, LOCK_MAX_BYTES, &text, err);
 
+	if (rc == -ENOENT)
+		return err_fail(err, rc, "%s: there is no lock; assay lock RECIPE writes it", path);
 	return rc != 0 ? rc : lock_parse(buf_cstr(&text), text.len, path, ret, err);
 }
 
