@@ -331,7 +331,8 @@ static int read_settings(struct apt_machine *machine, struct err *err)
 		"PARTS", "Dir::Etc::sourceparts/d", "TRUSTED", "Dir::Etc::trusted/f",
 		"TRUSTEDPARTS", "Dir::Etc::trustedparts/d", "HTTP", "Acquire::http::Proxy", "HTTPS",
 		"Acquire::https::Proxy", "CA", "Acquire::https::CaInfo", NULL};
-	AUTO_FREE char *list = NULL, *parts AUTO_FREE = NULL;
+	AUTO_FREE char *list = NULL;
+	AUTO_FREE char *parts = NULL;
 	RUN_AUTO result = {0};
 	const char *text;
 	int rc = run_apt_config(argv, &result, err);
