@@ -544,7 +544,7 @@ static json_t *tdx_shape_json(const struct tdx_shape *shape)
 static int add_tdx(struct golden *golden, const json_t *tdx, struct err *err)
 {
 	__attribute__((cleanup(tdx_shape_done))) struct tdx_shape shape = {.in = {0}};
-	json_t *values;
+	json_t *values = NULL;
 	int rc = read_tdx(golden, tdx, &shape, err);
 
 	if (rc == 0)
