@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "build.h"
 #include "measure/cmd.h"
 #include "mkimage/cmd.h"
 

@@ -3,6 +3,8 @@
  * will show, and both appear under their name in one step.
  */
 #define _GNU_SOURCE
+#include "build.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +91,14 @@ static void print_summary(
 	printf("  built in %.1f s\n", seconds);
 }
 
+static void print_warnings(const struct buf *warnings)
+{
+	const char *line = buf_cstr(warnings);
+
+	for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		fprintf(stderr, "assay: warning: %.*s\n", (int)(end - line), line);
+}
+
 static int write_json(struct io_stage *stage, const char *name, const json_t *doc, struct err *err)
 {
 	BUF_AUTO text = {0};
@@ -129,7 +139,8 @@ static int load_lock(
 static int run(const char *recipe_path, const struct build_args *args, struct err *err)
 {
 	struct progress progress = {.report = report_progress};
-	struct build_options options = {.threads = (size_t)args->threads};
+	BUF_AUTO warnings = {0};
+	struct build_options options = {.threads = (size_t)args->threads, .warnings = &warnings};
 	FETCH_CACHE_AUTO cache = {0};
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
@@ -146,7 +157,7 @@ static int run(const char *recipe_path, const struct build_args *args, struct er
 	if (rc == 0)
 		rc = load_lock(&recipe, args->lock, &lock, err);
 	if (rc == 0)
-		rc = fetch_cache_init(&cache, args->cache, err);
+		rc = cmd_cache(&cache, args->cache, err);
 	options.cache = &cache;
 	if (rc == 0 && args->fetch)
 		rc = fetch_lock(&cache, &lock, args->mirrors.items, args->mirrors.count,
@@ -163,6 +174,7 @@ static int run(const char *recipe_path, const struct build_args *args, struct er
 		rc = io_stage_commit(&stage, err);
 	if (options.progress != NULL)
 		fprintf(stderr, "\r\033[K");
+	print_warnings(&warnings);
 	if (rc == 0 && !args->quiet)
 		print_summary(args->output, manifest, golden, seconds_since(&start));
 	return rc;

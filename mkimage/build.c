@@ -1,4 +1,5 @@
 /* The image half of `assay build` (build.h). */
+#define _GNU_SOURCE
 #include "mkimage/build.h"
 
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 
 #include "initrd/initrd.h"
 #include "lib/hex.h"
+#include "mkimage/check-rootfs.h"
 #include "mkimage/disk.h"
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
@@ -38,6 +40,12 @@ static int open_package(void *arg, const struct lock_package *package, int *ret_
 	const struct build *build = arg;
 
 	return fetch_open(build->options->cache, package, ret_fd, err);
+}
+
+static void add_warnings(const struct build *build, char *const *lines, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		buf_fmt(build->options->warnings, "%s\n", lines[i]);
 }
 
 /* Puts a set's packages into a tree. */
@@ -158,6 +166,9 @@ static int build_rootfs(struct build *build, struct err *err)
 		rc = unpack_set(build, "rootfs", true, &tree, err);
 	if (rc == 0)
 		rc = steps_apply(&tree, build->recipe, &build->spool, &steps, err);
+	add_warnings(build, steps.warnings, steps.warning_count);
+	if (rc == 0)
+		rc = check_rootfs(&tree, build->recipe, err);
 	if (rc == 0)
 		rc = write_disk(build, &tree, err);
 	if (rc != 0)
@@ -208,6 +219,7 @@ static int build_kernel(struct build *build, struct err *err)
 		rc = unpack_set(build, "kernel", false, &tree, err);
 	if (rc == 0)
 		rc = kernel_find(&tree, build->recipe, &kernel, err);
+	add_warnings(build, kernel.warnings, kernel.warning_count);
 	if (rc == 0)
 		rc = read_content(kernel.image, "vmlinuz", KERNEL_BYTES_MAX, &image, err);
 	if (rc == 0)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/io.h"
 #include "lib/progress.h"
@@ -22,6 +23,8 @@ struct build_options {
 	const struct fetch_cache *cache;
 	size_t threads; /* 0: one per processor */
 	const struct progress *progress;
+	struct buf *
+		warnings; /* caller-owned: one line each is appended, whether or not the build succeeds */
 };
 
 /*
