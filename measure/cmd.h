@@ -11,6 +11,7 @@ int cmd_measure(int argc, char **argv);
 int cmd_refs(int argc, char **argv);
 int cmd_idblock(int argc, char **argv);
 int cmd_cmdline(int argc, char **argv);
+int cmd_initdata(int argc, char **argv);
 
 /* The sub-verbs of `assay measure`: rows of the table in cmd-measure.c. */
 int cmd_measure_snp(int argc, char **argv);
