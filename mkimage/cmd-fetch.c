@@ -1,9 +1,7 @@
 /* assay fetch: fill the cache with what a lock names. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/opt.h"
 #include "mkimage/cmd.h"
@@ -16,21 +14,13 @@ struct fetch_args {
 	struct opt_list mirrors;
 };
 
-static void report_progress(void *arg, const char *what, uint64_t done, uint64_t total)
-{
-	(void)arg;
-	fprintf(stderr, "\r\033[K%3llu%% %s",
-		(unsigned long long)(total > 0 ? done * 100 / total : 0), what);
-}
-
 static int run(const char *recipe_path, const struct fetch_args *args, struct err *err)
 {
-	struct progress progress = {.report = report_progress};
 	AUTO_FREE char *path = NULL;
 	FETCH_CACHE_AUTO cache = {0};
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
-	bool shown = isatty(STDERR_FILENO);
+	BUF_AUTO summary = {0};
 	int rc = recipe_load(recipe_path, &recipe, err);
 
 	if (rc != 0)
@@ -42,16 +32,14 @@ static int run(const char *recipe_path, const struct fetch_args *args, struct er
 	if (rc == 0)
 		rc = lock_check(&recipe, &lock, err);
 	if (rc == 0)
-		rc = fetch_cache_init(&cache, args->cache, err);
+		rc = cmd_cache(&cache, args->cache, err);
 	if (rc != 0)
 		return rc;
-	rc = fetch_lock(&cache, &lock, args->mirrors.items, args->mirrors.count,
-		shown ? &progress : NULL, err);
-	if (shown)
-		fprintf(stderr, "\r\033[K");
-	if (rc == 0)
-		printf("%s: %zu packages are in the cache\n", lock.path, lock.count);
-	return rc;
+	rc = fetch_lock(
+		&cache, &lock, args->mirrors.items, args->mirrors.count, cmd_progress(), err);
+	cmd_progress_end();
+	buf_fmt(&summary, "%s: %zu packages are in the cache\n", lock.path, lock.count);
+	return rc == 0 ? cmd_print(&summary, err) : rc;
 }
 
 int cmd_fetch(int argc, char **argv)
@@ -81,11 +69,10 @@ int cmd_fetch(int argc, char **argv)
 
 	if (rc == OPT_HELP) {
 		opt_help(&verb, &help);
-		fputs(buf_cstr(&help), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
+		rc = cmd_print(&help, &err);
+	} else if (rc == 0) {
 		rc = run(rest[0], &args, &err);
+	}
 	opt_list_done(&args.mirrors);
 	return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
 }

@@ -1,9 +1,7 @@
 /* assay lock: from a recipe to the closed list of its packages. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/io.h"
 #include "lib/opt.h"
@@ -18,18 +16,10 @@ struct lock_args {
 	struct opt_list mirrors;
 };
 
-static void report_progress(void *arg, const char *what, uint64_t done, uint64_t total)
-{
-	(void)arg;
-	(void)done;
-	(void)total;
-	fprintf(stderr, "\r\033[K%s", what);
-}
-
 /* One line for each set: packages and bytes. The lock is sorted by set. */
-static void print_summary(const struct lock *lock)
+static void add_summary(const struct lock *lock, struct buf *text)
 {
-	printf("%s\n", lock->path);
+	buf_fmt(text, "%s\n", lock->path);
 	for (size_t i = 0, first = 0; i < lock->count; i = first) {
 		uint64_t bytes = 0;
 
@@ -37,8 +27,8 @@ static void print_summary(const struct lock *lock)
 			strcmp(lock->packages[first].set, lock->packages[i].set) == 0;
 			first++)
 			bytes += lock->packages[first].size_bytes;
-		printf("  %-22s %5zu packages %12llu bytes\n", lock->packages[i].set, first - i,
-			(unsigned long long)bytes);
+		buf_fmt(text, "  %-22s %5zu packages %12llu bytes\n", lock->packages[i].set,
+			first - i, (unsigned long long)bytes);
 	}
 }
 
@@ -52,7 +42,6 @@ static int write_lock(const struct lock *lock, struct err *err)
 
 static int run(const char *recipe_path, const struct lock_args *args, struct err *err)
 {
-	struct progress progress = {.report = report_progress};
 	struct apt_options options = {.mirrors = args->mirrors.items,
 		.mirror_count = args->mirrors.count,
 		.keyring = args->keyring};
@@ -61,10 +50,11 @@ static int run(const char *recipe_path, const struct lock_args *args, struct err
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
 	BUF_AUTO dir = {0};
+	BUF_AUTO summary = {0};
 	int rc = recipe_load(recipe_path, &recipe, err);
 
 	if (rc == 0)
-		rc = fetch_cache_init(&cache, args->cache, err);
+		rc = cmd_cache(&cache, args->cache, err);
 	if (rc != 0)
 		return rc;
 	output = args->output != NULL ? strdup(args->output) : lock_path_of(&recipe);
@@ -72,16 +62,14 @@ static int run(const char *recipe_path, const struct lock_args *args, struct err
 	if (output == NULL || dir.bad)
 		return err_fail(err, -ENOMEM, "out of memory");
 	options.dir = buf_cstr(&dir);
-	if (isatty(STDERR_FILENO))
-		options.progress = &progress;
+	options.progress = cmd_progress();
 	rc = apt_lock(&recipe, &options, output, &lock, err);
-	if (options.progress != NULL)
-		fprintf(stderr, "\r\033[K");
+	cmd_progress_end();
 	if (rc == 0)
 		rc = write_lock(&lock, err);
 	if (rc == 0)
-		print_summary(&lock);
-	return rc;
+		add_summary(&lock, &summary);
+	return rc == 0 ? cmd_print(&summary, err) : rc;
 }
 
 int cmd_lock(int argc, char **argv)
@@ -113,11 +101,10 @@ int cmd_lock(int argc, char **argv)
 
 	if (rc == OPT_HELP) {
 		opt_help(&verb, &help);
-		fputs(buf_cstr(&help), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
+		rc = cmd_print(&help, &err);
+	} else if (rc == 0) {
 		rc = run(rest[0], &args, &err);
+	}
 	opt_list_done(&args.mirrors);
 	return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
 }

@@ -2,9 +2,11 @@
 #ifndef MKIMAGE_CMD_H
 #define MKIMAGE_CMD_H
 
-#include <stdio.h>
-
+#include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/opt.h"
+#include "lib/progress.h"
+#include "mkimage/fetch.h"
 
 /* assay lock: resolve a recipe's packages with apt and write its lock. */
 int cmd_lock(int argc, char **argv);
@@ -13,10 +15,18 @@ int cmd_lock(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
 
 /* Prints the one line of a failure and returns its exit status. */
-static inline int cmd_fail(int code, const struct err *err)
-{
-	fprintf(stderr, "assay: %s\n", err->msg);
-	return err_status(code);
-}
+int cmd_fail(int code, const struct err *err);
+
+/* Writes @text to stdout, flushed. */
+int cmd_print(const struct buf *text, struct err *err) MUST_CHECK;
+
+/* Opens the cache at @dir, or where the environment has caches when it is NULL. */
+int cmd_cache(struct fetch_cache *cache, const char *dir, struct err *err) MUST_CHECK;
+
+/* A progress line on stderr; NULL when that is no terminal. */
+const struct progress *cmd_progress(void);
+
+/* Clears the line of cmd_progress(). */
+void cmd_progress_end(void);
 
 #endif

@@ -33,25 +33,11 @@
 
 int fetch_cache_init(struct fetch_cache *cache, const char *dir, struct err *err)
 {
-	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	BUF_AUTO path = {0};
-	int rc;
+	int rc = io_mkdirs(dir, err);
 
-	if (dir != NULL)
-		buf_str(&path, dir);
-	else if (xdg != NULL && xdg[0] == '/')
-		buf_fmt(&path, "%s/assay", xdg);
-	else if (home != NULL && home[0] == '/')
-		buf_fmt(&path, "%s/.cache/assay", home);
-	else
-		return err_fail(err, -EINVAL,
-			"no place for the cache: neither --cache nor XDG_CACHE_HOME nor HOME");
-	rc = buf_check(&path, err);
-	if (rc == 0)
-		rc = io_mkdirs(buf_cstr(&path), err);
 	if (rc != 0)
 		return rc;
-	cache->dir = strdup(buf_cstr(&path));
+	cache->dir = strdup(dir);
 	return cache->dir != NULL ? 0 : err_fail(err, -ENOMEM, "out of memory");
 }
 

@@ -13,7 +13,7 @@ struct fetch_cache {
 	char *dir; /* owned: DIR/sha256/ab/cdef... */
 };
 
-/* @dir; when NULL $XDG_CACHE_HOME/assay or $HOME/.cache/assay. */
+/* The cache at @dir, which is made when it is missing. */
 int fetch_cache_init(struct fetch_cache *cache, const char *dir, struct err *err) MUST_CHECK;
 void fetch_cache_done(struct fetch_cache *cache);
 #define FETCH_CACHE_AUTO __attribute__((cleanup(fetch_cache_done))) struct fetch_cache
