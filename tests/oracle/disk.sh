@@ -75,4 +75,11 @@ limited() { # writes a disk where there is no room
 	)
 }
 fails 3 "^$T/small: File too large" 'a limit of the machine is one line and status 3' limited
+mkdir "$T/tiny"
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=64k tmpfs "$T/tiny" 2>/dev/null; then
+	fails 3 "^$T/tiny/disk: No space left on device" 'a full disk is one line and status 3' "$TREE" disk 5 "$T/tiny/disk" 2
+	umount "$T/tiny"
+else
+	skip 'a full disk is one line and status 3' 'no file system can be mounted here'
+fi
 done_testing
