@@ -219,14 +219,18 @@ static int build_kernel(struct build *build, struct err *err)
 		rc = unpack_set(build, "kernel", false, &tree, err);
 	if (rc == 0)
 		rc = kernel_find(&tree, build->recipe, &kernel, err);
-	add_warnings(build, kernel.warnings, kernel.warning_count);
 	if (rc == 0)
 		rc = read_content(kernel.image, "vmlinuz", KERNEL_BYTES_MAX, &image, err);
 	if (rc == 0)
 		rc = write_output(build, "vmlinuz", image.data, image.len, err);
 	if (rc != 0)
 		return rc;
-	manifest_kernel(&build->manifest, kernel.version);
+	manifest_kernel(&build->manifest, kernel.version, kernel.warnings, kernel.warning_count);
+	if (kernel.warning_count > 0)
+		buf_fmt(build->options->warnings,
+			"kernel %s: %zu findings in its configuration (manifest.json, "
+			"kernel.warnings)\n",
+			kernel.version, kernel.warning_count);
 	return build_initrd(build, &kernel, err);
 }
 

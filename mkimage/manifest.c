@@ -20,12 +20,12 @@ static void add_input(struct manifest *manifest, json_t *input)
 		manifest->bad = 1;
 }
 
-static json_t *strings(const struct recipe_strings *list)
+static json_t *strings(char *const *items, size_t count)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array != NULL && i < list->count; i++) {
-		if (json_array_append_new(array, json_string(list->items[i])) != 0) {
+	for (size_t i = 0; array != NULL && i < count; i++) {
+		if (json_array_append_new(array, json_string(items[i])) != 0) {
 			json_decref(array);
 			return NULL;
 		}
@@ -102,7 +102,8 @@ static void add_launch(
 		json_pack("{s:s, s:s, s:o}", "firmware", firmware, "vmm", launch->vmm, "vcpus",
 			vcpus));
 	if (launch->cpu.count > 0)
-		put(manifest, json_object_get(launches, launch->tee), "cpu", strings(&launch->cpu));
+		put(manifest, json_object_get(launches, launch->tee), "cpu",
+			strings(launch->cpu.items, launch->cpu.count));
 }
 
 int manifest_begin(struct manifest *manifest, const struct recipe *recipe, const struct lock *lock,
@@ -161,9 +162,11 @@ void manifest_output(struct manifest *manifest, const char *name, uint64_t size_
 			json_doc_hex_new(sha256, SHA256_SIZE)));
 }
 
-void manifest_kernel(struct manifest *manifest, const char *version)
+void manifest_kernel(
+	struct manifest *manifest, const char *version, char *const *warnings, size_t count)
 {
-	put(manifest, manifest->doc, "kernel", json_pack("{s:s}", "version", version));
+	put(manifest, manifest->doc, "kernel",
+		json_pack("{s:s, s:o}", "version", version, "warnings", strings(warnings, count)));
 }
 
 void manifest_policy(

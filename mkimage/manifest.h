@@ -39,7 +39,9 @@ void manifest_tool(struct manifest *manifest, const char *name, const char *vers
 void manifest_output(struct manifest *manifest, const char *name, uint64_t size_bytes,
 	const unsigned char sha256[SHA256_SIZE]);
 
-void manifest_kernel(struct manifest *manifest, const char *version);
+/* @warnings: what its configuration leaves open. */
+void manifest_kernel(
+	struct manifest *manifest, const char *version, char *const *warnings, size_t count);
 void manifest_policy(
 	struct manifest *manifest, const char *guest_path, const unsigned char sha256[SHA256_SIZE]);
 void manifest_agent(
