@@ -16,7 +16,7 @@ static const struct verb {
 	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
 	{"measure", cmd_measure, "compute launch digests and runtime registers"},
 	{"cmdline", cmd_cmdline, "write Kata's kernel command lines, and check any"},
-	{"initdata", cmd_initdata, "initdata documents: their digests, annotations and block devices"},
+	{"initdata", cmd_initdata, "initdata documents, their digests and carriers"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 };
 
