@@ -89,8 +89,10 @@ static void read_version(const struct rd *image, char ret[BZIMAGE_VERSION_MAX])
 
 		if (c == '\0')
 			break;
-		if (c < 0x20 || c > 0x7e)
+		if (c < 0x20 || c > 0x7e) {
+			ret[0] = '\0';
 			return;
+		}
 		ret[n++] = (char)c;
 		ret[n] = '\0';
 	}

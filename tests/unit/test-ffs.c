@@ -1,0 +1,103 @@
+/* Firmware volumes: modules are found through compression, damage is refused. */
+#include "formats/ffs.h"
+
+#include "tests/tap.h"
+#include "tests/unit/ffs-image.h"
+
+#define GUID_A "11111111-2222-3333-4444-555555555555"
+#define GUID_B "66666666-7777-8888-9999-aaaaaaaaaaaa"
+
+static const struct ffs_image_module modules[] = {
+	{GUID_A, "FirstDxe", "first contents"},
+	{GUID_B, "SecondDxe", "second contents with a longer text"},
+};
+
+static void test_good(void)
+{
+	BUF_AUTO image = {0};
+	FFS_AUTO ffs = {.files = NULL};
+	struct err err = {0};
+	const struct ffs_file *file;
+
+	buf_add(&image, memset(buf_grow(&image, 4096), 0, 4096),
+		0); /* a volume need not come first */
+	ffs_image_make(&image, modules, 2, FFS_IMAGE_LZMA);
+	is_int(ffs_parse(image.data, image.len, &ffs, &err), 0, "good volumes parse");
+	is_int((long long)ffs.count, 2, "two modules; their wrapper is not one");
+	ok(!ffs.opaque, "nothing is opaque");
+	file = ffs_find(&ffs, GUID_B);
+	ok(file != NULL && file->type == FFS_TYPE_DRIVER, "the second one is found");
+	is_str(file != NULL ? file->name : NULL, "SecondDxe", "by its name");
+	ok(file != NULL && ffs_file_has(file, "longer", 6) && !ffs_file_has(file, "first", 5),
+		"and contents");
+	ok(ffs_find(&ffs, "00000000-0000-0000-0000-000000000000") == NULL, "another is not");
+}
+
+static void test_opaque(void)
+{
+	BUF_AUTO image = {0};
+	FFS_AUTO ffs = {.files = NULL};
+	struct err err = {0};
+
+	ffs_image_make(&image, modules, 2, GUID_A);
+	ok(ffs_parse(image.data, image.len, &ffs, &err) == 0 && ffs.opaque && ffs.count == 1,
+		"an unknown encoding is opaque");
+}
+
+static void test_other_volume(void)
+{
+	BUF_AUTO image = {0};
+	BUF_AUTO nothing = {0};
+	FFS_AUTO ffs = {.files = NULL};
+	struct err err = {0};
+
+	buf_str(&nothing, "variables");
+	ffs_image_volume(&image, "fff12b8d-7696-4c8b-a985-2747075b4f50", &nothing);
+	ok(ffs_parse(image.data, image.len, &ffs, &err) == 0 && ffs.count == 0,
+		"a variable store holds no files");
+}
+
+/* Changes one byte of a good image and wants an error with @want, or success when it is NULL. */
+static void damaged(size_t at, unsigned char value, const char *want, const char *what)
+{
+	BUF_AUTO image = {0};
+	FFS_AUTO ffs = {.files = NULL};
+	struct err err = {0};
+	int rc;
+
+	ffs_image_make(&image, modules, 2, FFS_IMAGE_LZMA);
+	image.data[at] = value;
+	rc = ffs_parse(image.data, image.len, &ffs, &err);
+	ok(rc == -EBADMSG && strstr(err.msg, want) != NULL, "%s is refused", what);
+	if (rc != -EBADMSG)
+		printf("# %d %s\n", rc, err.msg);
+}
+
+/* Offsets in the outer volume: 72 is its file, 96 the section, 120 the compressed data. */
+static void test_bad(void)
+{
+	BUF_AUTO image = {0};
+	FFS_AUTO ffs = {.files = NULL};
+	struct err err = {0};
+
+	damaged(72 + 22, 0x7f, "file at byte 72", "a file larger than its volume");
+	damaged(72 + 20, 20, "section of", "a file smaller than its section");
+	damaged(96 + 2, 0x7f, "section of", "a section larger than its file");
+	damaged(96 + 21, 0xff, "cut short", "data beyond the section");
+	damaged(120 + 9, 0xff, "claims to unpack", "a huge unpacked size");
+	damaged(120 + 16, 0x55, "damaged LZMA", "a damaged stream");
+	ffs_image_make(&image, modules, 2, FFS_IMAGE_LZMA);
+	ok(ffs_parse(image.data, image.len - 1, &ffs, &err) == -EBADMSG, "a cut volume is refused");
+	image.data[60] ^= 1; /* the header's sum is wrong: no volume at all */
+	ok(ffs_parse(image.data, image.len, &ffs, &err) == 0 && ffs.count == 0,
+		"a header with a wrong sum is no volume");
+}
+
+int main(void)
+{
+	test_good();
+	test_opaque();
+	test_other_volume();
+	test_bad();
+	return tap_done();
+}
