@@ -1,4 +1,6 @@
 /* assay: the verb table, nothing else. */
+#define _GNU_SOURCE
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,7 +38,7 @@ static int refuse(int code, const struct err *err)
 	return err_status(code);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct err err = {0};
 
@@ -56,4 +58,18 @@ int main(int argc, char **argv)
 	}
 	return refuse(
 		err_fail(&err, -EINVAL, "%s: no such verb (see assay --help)", argv[1]), &err);
+}
+
+int main(int argc, char **argv)
+{
+	struct err err = {0};
+	int status;
+
+	/* A file that the limit of its size stops is an error of the environment, not a death. */
+	signal(SIGXFSZ, SIG_IGN);
+	status = run(argc, argv);
+	/* What a verb has printed counts only when it has arrived. */
+	if (status == ERR_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout) != 0))
+		return refuse(err_sys(&err, "standard output"), &err);
+	return status;
 }
