@@ -174,7 +174,9 @@ static int run(const char *recipe_path, const struct build_args *args, struct er
 		rc = io_stage_commit(&stage, err);
 	if (options.progress != NULL)
 		fprintf(stderr, "\r\033[K");
-	print_warnings(&warnings);
+	/* A failure is one line. */
+	if (rc == 0)
+		print_warnings(&warnings);
 	if (rc == 0 && !args->quiet)
 		print_summary(args->output, manifest, golden, seconds_since(&start));
 	return rc;
