@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/golden.h"
@@ -27,14 +25,27 @@ struct build_args {
 	bool fetch, force, quiet;
 };
 
-static void report_progress(void *arg, const char *what, uint64_t done, uint64_t total)
+/* Everything that one build holds. */
+struct job {
+	const struct build_args *args;
+	struct fetch_cache cache;
+	struct recipe recipe;
+	struct lock lock;
+	struct io_stage stage;
+	struct buf warnings;
+	json_t *manifest; /* owned */
+	json_t *golden;	  /* owned */
+};
+
+static void job_done(struct job *job)
 {
-	(void)arg;
-	if (total > 0)
-		fprintf(stderr, "\r\033[K%s %llu%%", what,
-			(unsigned long long)(done * 100 / total));
-	else
-		fprintf(stderr, "\r\033[K%s", what);
+	fetch_cache_done(&job->cache);
+	recipe_done(&job->recipe);
+	lock_done(&job->lock);
+	io_stage_done(&job->stage);
+	buf_done(&job->warnings);
+	json_decref(job->manifest);
+	json_decref(job->golden);
 }
 
 static double seconds_since(const struct timespec *start)
@@ -45,50 +56,53 @@ static double seconds_since(const struct timespec *start)
 	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
-static void print_output(const char *name, const json_t *output)
+static void summarize_file(const char *name, const json_t *output, struct buf *ret)
 {
-	printf("  %-22s %12lld  %.16s...\n", name,
+	buf_fmt(ret, "  %-22s %12lld  %.16s...\n", name,
 		(long long)json_integer_value(json_object_get(output, "size_bytes")),
 		json_string_value(json_object_get(output, "sha256")));
 }
 
-static void print_tuples(const json_t *golden)
+static int summarize_tuples(const json_t *golden, struct buf *ret, struct err *err)
 {
-	const json_t *tuples = NULL;
-	struct err err = {0};
+	const json_t *tuples;
+	int rc = golden_tuples(golden, &tuples, err);
 
-	if (golden_tuples(golden, &tuples, &err) != 0)
-		return;
-	for (size_t i = 0; i < json_array_size(tuples); i++) {
+	for (size_t i = 0; rc == 0 && i < json_array_size(tuples); i++) {
 		struct golden_tuple tuple;
-		const char *reg;
+		const char *name;
 		json_t *value;
 
-		if (golden_tuple_at(tuples, i, &tuple, &err) != 0)
-			return;
-		json_object_foreach((json_t *)tuple.values, reg, value)
-			printf("  %-22s %-14s %s\n", tuple.name, reg, json_string_value(value));
+		rc = golden_tuple_at(tuples, i, &tuple, err);
+		if (rc != 0)
+			return rc;
+		json_object_foreach((json_t *)tuple.values, name, value) buf_fmt(
+			ret, "  %-22s %-14s %s\n", tuple.name, name, json_string_value(value));
 	}
+	return rc;
 }
 
 /* The table at the end: sizes, root hash, digests, seconds. */
-static void print_summary(
-	const char *output, const json_t *manifest, const json_t *golden, double seconds)
+static int summarize(const struct job *job, double seconds, struct buf *ret, struct err *err)
 {
-	const json_t *verity = json_object_get(manifest, "verity");
+	const json_t *verity = json_object_get(job->manifest, "verity");
+	const json_t *agent = json_object_get(job->manifest, "agent");
 	const char *name;
 	json_t *value;
+	int rc;
 
-	printf("%s\n", output);
-	printf("  %-22s %12s  %s\n", "file", "bytes", "sha256");
-	json_object_foreach(json_object_get(manifest, "outputs"), name, value)
-		print_output(name, value);
-	printf("  %-22s %s\n", "root hash",
+	buf_fmt(ret, "%s\n  %-22s %12s  %s\n", job->args->output, "file", "bytes", "sha256");
+	json_object_foreach(json_object_get(job->manifest, "outputs"), name, value)
+		summarize_file(name, value, ret);
+	buf_fmt(ret, "  %-22s %s\n", "root hash",
 		json_string_value(json_object_get(verity, "root_hash")));
-	print_tuples(golden);
-	if (json_is_true(json_object_get(json_object_get(manifest, "agent"), "stand_in")))
-		printf("  the agent is the test stand-in: this guest runs no containers\n");
-	printf("  built in %.1f s\n", seconds);
+	rc = summarize_tuples(job->golden, ret, err);
+	if (rc != 0)
+		return rc;
+	if (json_is_true(json_object_get(agent, "stand_in")))
+		buf_str(ret, "  the agent is the test stand-in: this guest runs no containers\n");
+	buf_fmt(ret, "  built in %.1f s\n", seconds);
+	return buf_check(ret, err);
 }
 
 static void print_warnings(const struct buf *warnings)
@@ -108,78 +122,88 @@ static int write_json(struct io_stage *stage, const char *name, const json_t *do
 }
 
 /* Computes and writes the golden document, its exports and derivations. */
-static int add_golden(
-	struct io_stage *stage, const json_t *manifest, json_t **ret_golden, struct err *err)
+static int add_golden(struct job *job, struct err *err)
 {
 	GOLDEN_OUTPUTS_AUTO outputs = {0};
-	int rc = golden_build(stage->path, manifest, &outputs, err);
+	int rc = golden_build(job->stage.path, job->manifest, &outputs, err);
 
 	for (size_t i = 0; rc == 0 && i < outputs.count; i++) {
 		const struct golden_output *output = &outputs.items[i];
 
 		rc = io_stage_write(
-			stage, output->name, output->bytes.data, output->bytes.len, err);
+			&job->stage, output->name, output->bytes.data, output->bytes.len, err);
 		if (rc == 0 && strcmp(output->name, "golden.json") == 0)
 			rc = json_doc_parse(output->bytes.data, output->bytes.len, output->name,
-				ret_golden, err);
+				&job->golden, err);
 	}
 	return rc;
 }
 
-static int load_lock(
-	const struct recipe *recipe, const char *given, struct lock *ret, struct err *err)
+static int load_lock(struct job *job, struct err *err)
 {
-	AUTO_FREE char *beside = given == NULL ? lock_path_of(recipe) : strdup(given);
+	AUTO_FREE char *path = job->args->lock != NULL ? strdup(job->args->lock)
+						       : lock_path_of(&job->recipe);
 
-	if (beside == NULL)
+	if (path == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
-	return lock_load(beside, ret, err);
+	return lock_load(path, &job->lock, err);
+}
+
+static int load_inputs(struct job *job, const char *recipe_path, struct err *err)
+{
+	const struct build_args *args = job->args;
+	int rc = recipe_load(recipe_path, &job->recipe, err);
+
+	if (rc == 0)
+		rc = load_lock(job, err);
+	if (rc == 0)
+		rc = cmd_cache(&job->cache, args->cache, err);
+	if (rc == 0 && args->fetch)
+		rc = fetch_lock(&job->cache, &job->lock, args->mirrors.items, args->mirrors.count,
+			cmd_progress(), err);
+	return rc;
+}
+
+/* The image, then its values, then their name. */
+static int build_all(struct job *job, struct err *err)
+{
+	struct build_options options = {
+		.cache = &job->cache,
+		.threads = (size_t)job->args->threads,
+		.progress = cmd_progress(),
+		.warnings = &job->warnings,
+	};
+	int rc = io_stage_begin(&job->stage, job->args->output, job->args->force, err);
+
+	if (rc == 0)
+		rc = build_image(
+			&job->recipe, &job->lock, &options, &job->stage, &job->manifest, err);
+	if (rc == 0)
+		rc = write_json(&job->stage, "manifest.json", job->manifest, err);
+	if (rc == 0)
+		rc = add_golden(job, err);
+	return rc != 0 ? rc : io_stage_commit(&job->stage, err);
 }
 
 static int run(const char *recipe_path, const struct build_args *args, struct err *err)
 {
-	struct progress progress = {.report = report_progress};
-	BUF_AUTO warnings = {0};
-	struct build_options options = {.threads = (size_t)args->threads, .warnings = &warnings};
-	FETCH_CACHE_AUTO cache = {0};
-	RECIPE_AUTO recipe = {0};
-	LOCK_AUTO lock = {0};
-	STAGE_AUTO stage = {0};
-	JSON_AUTO *manifest = NULL;
-	JSON_AUTO *golden = NULL;
+	__attribute__((cleanup(job_done))) struct job job = {.args = args};
+	BUF_AUTO summary = {0};
 	struct timespec start;
 	int rc;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	if (isatty(STDERR_FILENO))
-		options.progress = &progress;
-	rc = recipe_load(recipe_path, &recipe, err);
+	rc = load_inputs(&job, recipe_path, err);
 	if (rc == 0)
-		rc = load_lock(&recipe, args->lock, &lock, err);
-	if (rc == 0)
-		rc = cmd_cache(&cache, args->cache, err);
-	options.cache = &cache;
-	if (rc == 0 && args->fetch)
-		rc = fetch_lock(&cache, &lock, args->mirrors.items, args->mirrors.count,
-			options.progress, err);
-	if (rc == 0)
-		rc = io_stage_begin(&stage, args->output, args->force, err);
-	if (rc == 0)
-		rc = build_image(&recipe, &lock, &options, &stage, &manifest, err);
-	if (rc == 0)
-		rc = write_json(&stage, "manifest.json", manifest, err);
-	if (rc == 0)
-		rc = add_golden(&stage, manifest, &golden, err);
-	if (rc == 0)
-		rc = io_stage_commit(&stage, err);
-	if (options.progress != NULL)
-		fprintf(stderr, "\r\033[K");
-	/* A failure is one line. */
-	if (rc == 0)
-		print_warnings(&warnings);
-	if (rc == 0 && !args->quiet)
-		print_summary(args->output, manifest, golden, seconds_since(&start));
-	return rc;
+		rc = build_all(&job, err);
+	cmd_progress_end();
+	if (rc != 0)
+		return rc; /* a failure is one line: no warnings beside it */
+	print_warnings(&job.warnings);
+	if (args->quiet)
+		return 0;
+	rc = summarize(&job, seconds_since(&start), &summary, err);
+	return rc != 0 ? rc : cmd_print(&summary, err);
 }
 
 int cmd_build(int argc, char **argv)
@@ -215,8 +239,8 @@ int cmd_build(int argc, char **argv)
 
 	if (rc == OPT_HELP) {
 		opt_help(&verb, &help);
-		fputs(buf_cstr(&help), stdout);
-		return ERR_EXIT_OK;
+		rc = cmd_print(&help, &err);
+		return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
 	}
 	if (rc == 0 && args.output == NULL)
 		rc = err_fail(&err, -EINVAL, "build: -o DIR is missing");
