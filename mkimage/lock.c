@@ -9,6 +9,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/toml.h"
+#include "mkimage/tree.h"
 
 #define PACKAGES_MAX	      65536
 #define SIZE_MAX_OF_A_PACKAGE ((uint64_t)8 << 30)
@@ -108,14 +109,6 @@ static char **string_of(struct lock_package *package, size_t i)
 	return (char **)(void *)((unsigned char *)package + strings[i].at);
 }
 
-/* A path stays below the archive's root whatever it is joined to. */
-static bool is_pool_path(const char *path)
-{
-	return path[0] != '/' && strstr(path, "//") == NULL && strncmp(path, "../", 3) != 0 &&
-	       strstr(path, "/../") == NULL && strncmp(path, "./", 2) != 0 &&
-	       strstr(path, "/./") == NULL && path[strlen(path) - 1] != '/';
-}
-
 int lock_check_package(const struct lock_package *package, const char *what, struct err *err)
 {
 	struct lock_package copy = *package;
@@ -127,7 +120,8 @@ int lock_check_package(const struct lock_package *package, const char *what, str
 			return err_fail(err, -EBADMSG, "%s: %s \"%.100s\" is not one", what,
 				strings[i].key, text);
 	}
-	if (!is_pool_path(package->path))
+	/* It stays below the archive's root whatever it is joined to. */
+	if (tree_check_path(package->path, what, err) != 0)
 		return err_fail(err, -EBADMSG, "%s: path \"%.100s\" leaves the archive", what,
 			package->path);
 	if (package->size_bytes == 0 || package->size_bytes > SIZE_MAX_OF_A_PACKAGE)
