@@ -1,23 +1,57 @@
 #!/bin/sh
-# SNP, SEV-ES and SEV launch digests against sev-snp-measure: over random launches, over the reference data's inputs and over a
-# finished build ($ASSAY_BUILD_DIR) when there is one. Where the two are known to differ, that is tested too.
+# SNP, SEV-ES and SEV launch digests against three independent programs, each for the VMMs that it models: sev-snp-measure
+# (Python), gce-tcb-verifier (Go) and the sev crate (Rust). Over random launches, over the reference data's firmware and over a
+# finished build ($ASSAY_BUILD_DIR) when there is one. Where ours and theirs are known to differ, that is tested too.
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/oracle.sh"
 here=$TOP/tests/oracle
 
+# A judge that is a program of ours around the pinned library: copied, so that nothing is built in the source tree.
+judge_go() {
+	cp -R "$1" "$oracle_dir" && cd "$oracle_dir" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -o judge .
+}
+judge_rust() {
+	cp -R "$1" "$oracle_dir" && cd "$oracle_dir" && cargo build -q --locked --target-dir target && mv target/debug/sev-judge judge && rm -rf target
+}
+judge() { # BUILDER TOOL NAME
+	command -v "$2" >/dev/null || { oracle_why="no $2 here"; return 1; }
+	oracle_dir=$ORACLES/$3-$(cat "$here/$3"/* "$here/$3"/src/* 2>/dev/null | sha256sum | cut -c 1-16)
+	oracle_once "$1" "$here/$3"
+}
+
+# Every digest of FILE is one of ours, and there are enough of them.
+agree() { # NAME FILE LEAST
+	ok "$1 computed at least $3 of them" test "$(grep -Ecx '[0-9]+ ([0-9a-f]{64}|[0-9a-f]{96})' "$2")" -ge "$3"
+	same "$1 agrees on each" "$(grep -vxFf "$T/ours" "$2" | head -n 4)" ""
+}
+
+ok "1000 random launches are made" python3 "$here/snp-cases.py" "$T" 1000 assay
+python3 "$here/snp-assay.py" "$ASSAY" "$T/cases.jsonl" >"$T/ours"
+same "all of them are measured" "$(grep -Ecx '[0-9]+ ([0-9a-f]{64}|[0-9a-f]{96})' "$T/ours")" 1000
+
+if judge judge_go go gce-judge; then
+	"$oracle_dir/judge" "$T/cases.tsv" >"$T/gce"
+	same "gce-tcb-verifier runs" $? 0
+	agree gce-tcb-verifier "$T/gce" 200
+else
+	skip "gce-tcb-verifier agrees" "$oracle_why"
+fi
+if judge judge_rust cargo sev-judge; then
+	"$oracle_dir/judge" "$T/cases.tsv" >"$T/sev"
+	same "the sev crate runs" $? 0
+	agree "the sev crate" "$T/sev" 150
+else
+	skip "the sev crate agrees" "$oracle_why"
+fi
 oracle_python sev-snp-measure || {
 	skip "sev-snp-measure agrees" "$oracle_why"
 	done_testing
 }
 python=$oracle_dir/bin/python
 peer=$oracle_dir/bin/sev-snp-measure
-
-ok "600 random launches are made" python3 "$here/snp-cases.py" "$T" 600 assay
-python3 "$here/snp-assay.py" "$ASSAY" "$T/cases.jsonl" >"$T/ours"
 "$python" "$here/snp-peer.py" "$T/cases.jsonl" >"$T/theirs"
-same "sev-snp-measure computes them" $? 0
-same "all of them were computed" "$(grep -Ecx '[0-9]+ ([0-9a-f]{64}|[0-9a-f]{96})' "$T/ours")" 600
-same "both agree on every one" "$(diff "$T/ours" "$T/theirs" | head -n 4)" ""
+same "sev-snp-measure runs" $? 0
+agree sev-snp-measure "$T/theirs" 600
 
 # Known differences. Theirs is the value or behaviour described in docs/sev-snp.md.
 firmware=$T/firmware-0.fd
