@@ -184,13 +184,14 @@ static int end_stanza(struct stanza *stanza, struct apt_sources *sources, struct
 /* Appends a line to the field's value, which keeps the newlines that a key block needs. */
 static int append_line(char **slot, const char *text, size_t n, struct err *err)
 {
-	size_t old = *slot != NULL ? strlen(*slot) : 0;
+	bool first = *slot == NULL;
+	size_t old = first ? 0 : strlen(*slot);
 	char *grown = realloc(*slot, old + n + 2);
 
 	if (grown == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	*slot = grown;
-	if (old > 0)
+	if (!first)
 		grown[old++] = '\n';
 	memcpy(grown + old, text, n);
 	grown[old + n] = '\0';
