@@ -188,19 +188,29 @@ static inline int random_node(struct random_tree *r, struct err *err)
 	return tree_add(r->tree, path, &inode, TREE_REFUSE, NULL, err);
 }
 
+static inline int random_tree_plain_file(struct random_tree *r, const char *path, struct err *err)
+{
+	struct tree_inode inode = {.type = TREE_FILE, .mode = 0644, .mtime = RANDOM_TREE_TIME};
+
+	return tree_add(r->tree, path, &inode, TREE_REFUSE, NULL, err);
+}
+
+/* A directory of 10000 entries, and one of 4084 bytes: too many for a block that is shared with the inode. */
 static inline int random_tree_wide(struct random_tree *r, struct err *err)
 {
+	struct tree_inode dir = {.type = TREE_DIR, .mode = 0755, .mtime = RANDOM_TREE_TIME};
 	char name[300];
-	int rc = 0;
+	int rc = tree_add(r->tree, "full", &dir, TREE_REFUSE, NULL, err);
 
+	for (size_t i = 0; rc == 0 && i < 16; i++) {
+		sprintf(name, "full/%0*zu", i == 0 ? 40 : 255, i);
+		rc = random_tree_plain_file(r, name, err);
+	}
 	for (size_t i = 0; rc == 0 && i < 10000; i++) {
-		struct tree_inode inode = {.type = TREE_FILE, .mode = 0644};
-
 		sprintf(name, "%0*zu", 1 + (int)(i % 255), i);
 		if (strlen(name) < 6)
 			sprintf(name, "n%zu", i);
-		inode.mtime = RANDOM_TREE_TIME;
-		rc = tree_add(r->tree, name, &inode, TREE_REFUSE, NULL, err);
+		rc = random_tree_plain_file(r, name, err);
 	}
 	return rc;
 }
