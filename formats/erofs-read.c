@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Incompatible features that change nothing for uncompressed files: they announce how compressed ones look, or name
- * prefixes that are refused where they are used. */
+/* Incompatible features that change nothing for uncompressed files: they announce how compressed
+ * ones look, or name prefixes that are refused where they are used. */
 #define HARMLESS_FEATURES (0x1u | 0x2u | 0x8u | 0x10u | 0x20u | 0x40u)
 #define CHUNKED_FILES	  0x4u
 
@@ -271,7 +271,8 @@ static int next_dirblock(struct erofs_dir *dir, struct err *err)
 	return 0;
 }
 
-/* The name between @off and the next entry's name, or the end of the block, where zeros may follow. */
+/* The name between @off and the next entry's name, or the end of the block, where zeros may
+ * follow. */
 static bool entry_name(const struct erofs_dir *dir, uint16_t off, struct erofs_dirent *ret)
 {
 	struct rd next = rd_at(&dir->block, (dir->index + 1) * EROFS_DIRENT_SIZE + 8, 2);

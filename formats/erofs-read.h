@@ -1,8 +1,8 @@
 /*
- * Reading EROFS images that may be hostile: super block, inodes, directories, extended attributes and uncompressed data,
- * by borrowed pointers into the image. Compressed and chunk-based files, other block sizes and later features are refused
- * with -ENOTSUP. Nothing here follows the tree: a walk must bound its own depth and number of nodes, for directories may
- * be linked in circles.
+ * Reading EROFS images that may be hostile: super block, inodes, directories, extended attributes
+ * and uncompressed data, by borrowed pointers into the image. Compressed and chunk-based files,
+ * other block sizes and later features are refused with -ENOTSUP. Nothing here follows the tree: a
+ * walk must bound its own depth and number of nodes, for directories may be linked in circles.
  */
 #ifndef FORMATS_EROFS_READ_H
 #define FORMATS_EROFS_READ_H
@@ -23,8 +23,8 @@ struct erofs_image {
 	uint64_t xattr_off; /* where shared attribute 0 is */
 };
 
-/* Checks the super block and its checksum, if it has one. @what names the file in errors; both outlive @ret. -EBADMSG,
- * -ENOTSUP. */
+/* Checks the super block and its checksum, if it has one. @what names the file in errors; both
+ * outlive @ret. -EBADMSG, -ENOTSUP. */
 int erofs_open(const void *bytes, size_t len, const char *what, struct erofs_image *ret,
 	struct err *err) MUST_CHECK;
 
@@ -39,8 +39,8 @@ struct erofs_node {
 int erofs_node_read(const struct erofs_image *image, uint64_t nid, struct erofs_node *ret,
 	struct err *err) MUST_CHECK;
 
-/* The data of a file, directory or symbolic link from @off on, as far as they are contiguous: *@ret_n bytes, 0 at the
- * end and for other types. */
+/* The data of a file, directory or symbolic link from @off on, as far as they are contiguous:
+ * *@ret_n bytes, 0 at the end and for other types. */
 const unsigned char *erofs_data(const struct erofs_image *image, const struct erofs_node *node,
 	uint64_t off, size_t *ret_n);
 
@@ -55,8 +55,9 @@ struct erofs_dir {
 	size_t last_len;
 };
 
-/* The next entry, "." and ".." included, sorted by name; its mode holds the type alone. Sets *@ret_end instead at the end.
- * -EBADMSG for names that no directory may hold or that are not sorted. */
+/* The next entry, "." and ".." included, sorted by name; its mode holds the type alone. Sets
+ * *@ret_end instead at the end. -EBADMSG for names that no directory may hold or that are not
+ * sorted. */
 int erofs_dir_next(
 	struct erofs_dir *dir, struct erofs_dirent *ret, bool *ret_end, struct err *err) MUST_CHECK;
 

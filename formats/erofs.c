@@ -29,11 +29,12 @@
  *                                   44 4  links
  *                                   48 16 zero
  *
- * Directory block: entries (8 nid, 2 offset of the name in the block, 1 type, 1 zero), then the names without separators.
- * The first entry's name offset tells the number of entries.
+ * Directory block: entries (8 nid, 2 offset of the name in the block, 1 type, 1 zero), then the
+ * names without separators. The first entry's name offset tells the number of entries.
  *
- * Attribute area: 4 name filter (unused: 0), 1 number of shared attributes (0), 7 zero; then entries: 1 length of the
- * name's rest, 1 prefix number, 2 length of the value, the rest, the value, zeros up to a multiple of 4.
+ * Attribute area: 4 name filter (unused: 0), 1 number of shared attributes (0), 7 zero; then
+ * entries: 1 length of the name's rest, 1 prefix number, 2 length of the value, the rest, the
+ * value, zeros up to a multiple of 4.
  */
 #include "formats/erofs.h"
 

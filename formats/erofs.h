@@ -1,15 +1,18 @@
 /*
- * EROFS, the read-only file system of guest images: byte-level encoding and bounded decoding of its structures, for
- * uncompressed images with blocks of 4096 bytes. Linux Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h
- * (features of Linux 5.4; nothing that an older kernel would refuse is written).
+ * EROFS, the read-only file system of guest images: byte-level encoding and bounded decoding of its
+ * structures, for uncompressed images with blocks of 4096 bytes. Linux
+ * Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h (features of Linux 5.4; nothing that
+ * an older kernel would refuse is written).
  *
  *   byte 0     unused
  *   byte 1024  super block
- *   byte 1152  the first inode that fits; inodes stand at multiples of 32 (a "slot"), counted from the metadata
- *              area's start (block 0 in what we write): that count is the inode's number, its nid
+ *   byte 1152  the first inode that fits; inodes stand at multiples of 32 (a "slot"), counted from
+ *              the metadata area's start (block 0 in what we write): that count is the inode's
+ *              number, its nid
  *
- * An inode is followed by its extended attributes and, in the flat-inline layout, by the tail of its data, which then
- * shares one block with the inode. All other data are whole blocks, consecutive, the last one filled with zeros.
+ * An inode is followed by its extended attributes and, in the flat-inline layout, by the tail of
+ * its data, which then shares one block with the inode. All other data are whole blocks,
+ * consecutive, the last one filled with zeros.
  */
 #ifndef FORMATS_EROFS_H
 #define FORMATS_EROFS_H
@@ -86,7 +89,8 @@ bool erofs_fits_compact(const struct erofs_inode *inode, uint64_t build_time);
 /* Writes the 32 or 64 bytes of the inode, by its `extended`. */
 void erofs_inode_write(struct wr *wr, const struct erofs_inode *inode);
 
-/* Writes the super block into block 0, whose other bytes must be final: the checksum covers them. */
+/* Writes the super block into block 0, whose other bytes must be final: the checksum covers
+ * them. */
 void erofs_super_format(const struct erofs_super *super, unsigned char block0[EROFS_BLOCK_SIZE]);
 
 /* The checksum of a super block, over all of block 0 from there on but for its own field. */
@@ -102,20 +106,21 @@ struct erofs_dirent {
 	uint16_t mode; /* of the inode; its type is stored */
 };
 
-/* The file type as mode bits for the type of a directory entry; false when there is no such type. */
+/* The file type as mode bits for the type of a directory entry; false when there is no such
+ * type. */
 bool erofs_dirent_mode(uint8_t type, uint16_t *ret);
 
 /* Bytes that an entry takes in its block. */
 size_t erofs_dirent_size(size_t name_len);
 
-/* Writes one directory block, zero-filled; @entries (1..EROFS_DIRENTS_MAX, sorted by the bytes of their names) must fit
- * in it. Returns the bytes used. */
+/* Writes one directory block, zero-filled; @entries (1..EROFS_DIRENTS_MAX, sorted by the bytes
+ * of their names) must fit in it. Returns the bytes used. */
 size_t erofs_dirblock_format(
 	const struct erofs_dirent *entries, size_t n, unsigned char block[EROFS_BLOCK_SIZE]);
 
 /*
- * Extended attributes stand behind the inode: a header, then entries aligned to 4 bytes. The name's prefix ("user.",
- * "security." ...) becomes a number.
+ * Extended attributes stand behind the inode: a header, then entries aligned to 4 bytes. The name's
+ * prefix ("user.", "security." ...) becomes a number.
  */
 #define EROFS_XATTR_HEADER_SIZE 12u
 #define EROFS_XATTR_ENTRY_SIZE	4u
@@ -123,11 +128,13 @@ size_t erofs_dirblock_format(
 /* The longest area an inode can have. */
 #define EROFS_XATTRS_MAX	(EROFS_XATTR_HEADER_SIZE + 4u * (UINT16_MAX - 1))
 
-/* Splits @name into the number of its prefix and the rest (inside @name). -EBADMSG for a name that EROFS cannot store. */
+/* Splits @name into the number of its prefix and the rest (inside @name). -EBADMSG for a name
+ * that EROFS cannot store. */
 int erofs_xattr_split(
 	const char *name, uint8_t *ret_index, const char **ret_rest, struct err *err) MUST_CHECK;
 
-/* The prefix of that number, a whole name when it does not end in a dot; NULL when there is none. */
+/* The prefix of that number, a whole name when it does not end in a dot; NULL when there is
+ * none. */
 const char *erofs_xattr_prefix(uint8_t index);
 
 /* Bytes of one entry, @rest_len those of its name without prefix. */

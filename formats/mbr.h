@@ -1,6 +1,7 @@
 /*
- * The msdos partition table: one sector with four primary entries, as the "Master boot record" of UEFI Specification
- * 2.10, section 5.2.1 lays it out. Sectors are 512 bytes. Extended partitions are refused.
+ * The msdos partition table: one sector with four primary entries, as the "Master boot record" of
+ * UEFI Specification 2.10, section 5.2.1 lays it out. Sectors are 512 bytes. Extended partitions
+ * are refused.
  */
 #ifndef FORMATS_MBR_H
 #define FORMATS_MBR_H
@@ -35,9 +36,9 @@ struct mbr {
 void mbr_format(const struct mbr *mbr, unsigned char ret[MBR_SIZE]);
 
 /*
- * Reads the first sector of a disk of @disk_sectors sectors. CHS fields and boot code are ignored. -EBADMSG when there is
- * no signature, an entry is malformed, leaves the disk or overlaps another; -ENOTSUP for an extended partition. @what
- * names the file in errors.
+ * Reads the first sector of a disk of @disk_sectors sectors. CHS fields and boot code are ignored.
+ * -EBADMSG when there is no signature, an entry is malformed, leaves the disk or overlaps another;
+ * -ENOTSUP for an extended partition. @what names the file in errors.
  */
 int mbr_parse(const void *sector, size_t len, uint64_t disk_sectors, const char *what,
 	struct mbr *ret, struct err *err) MUST_CHECK;

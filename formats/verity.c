@@ -56,7 +56,8 @@ struct line {
 	const char *what;
 };
 
-/* The value of @key, which must come next, and its length; past the comma behind it. NULL when it is not there. */
+/* The value of @key, which must come next, and its length; past the comma behind it. NULL when
+ * it is not there. */
 static const char *value_of(struct line *line, const char *key, size_t *ret_len)
 {
 	size_t key_len = strlen(key);

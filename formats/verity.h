@@ -1,17 +1,20 @@
 /*
- * dm-verity, on-disk format 1 without superblock: the geometry of the hash tree, the hash of a block, and the line of
- * parameters that Kata's runtimes read. Linux Documentation/admin-guide/device-mapper/verity.rst; cryptsetup's
- * DMVerity page ("hash type 1: the salt is prepended, digests are padded to a power of two").
+ * dm-verity, on-disk format 1 without superblock: the geometry of the hash tree, the hash of a
+ * block, and the line of parameters that Kata's runtimes read. Linux
+ * Documentation/admin-guide/device-mapper/verity.rst; cryptsetup's DMVerity page ("hash type 1: the
+ * salt is prepended, digests are padded to a power of two").
  *
- * SHA-256 and blocks of 4096 bytes only. A hash block holds 128 digests; the last one of a level is filled with zeros.
- * The tree's area starts with the top level (one block) and ends with level 0, the digests of the data:
+ * SHA-256 and blocks of 4096 bytes only. A hash block holds 128 digests; the last one of a level is
+ * filled with zeros. The tree's area starts with the top level (one block) and ends with level 0,
+ * the digests of the data:
  *
  *   block 0                  level L-1  one block
  *   block 1                  level L-2  up to 128 blocks
  *   ...                      ...
  *   levels[0].start          level 0    data_blocks / 128 blocks, rounded up
  *
- * The root hash is the hash of the top block. One data block alone has no tree: its own hash is the root hash.
+ * The root hash is the hash of the top block. One data block alone has no tree: its own hash is the
+ * root hash.
  */
 #ifndef FORMATS_VERITY_H
 #define FORMATS_VERITY_H
@@ -45,7 +48,8 @@ struct verity_geometry {
 /* -EINVAL unless 1 <= @data_blocks <= VERITY_DATA_BLOCKS_MAX. */
 int verity_geometry(uint64_t data_blocks, struct verity_geometry *ret, struct err *err) MUST_CHECK;
 
-/* Writes H(@salt || block) of each of @n blocks of VERITY_BLOCK_SIZE bytes, 32 bytes each, to @ret. Only memory fails. */
+/* Writes H(@salt || block) of each of @n blocks of VERITY_BLOCK_SIZE bytes, 32 bytes each, to
+ * @ret. Only memory fails. */
 int verity_hash_blocks(const unsigned char *salt, size_t salt_bytes, const void *blocks, size_t n,
 	unsigned char *ret, struct err *err) MUST_CHECK;
 
@@ -57,18 +61,19 @@ struct verity_params {
 	uint64_t data_blocks;
 };
 
-/* Writes the line "root_hash=<hex>,salt=<hex>,data_blocks=N,data_block_size=4096,hash_block_size=4096" and a NUL, no
- * newline. */
+/* Writes the line
+ * "root_hash=<hex>,salt=<hex>,data_blocks=N,data_block_size=4096,hash_block_size=4096" and a
+ * NUL, no newline. */
 void verity_params_format(const struct verity_params *params, char ret[VERITY_PARAMS_TEXT_MAX]);
 
-/* Reads exactly that line, these keys in this order, with at most one newline at its end. @what names the file in
- * errors. -EBADMSG; -ENOTSUP for other block sizes. */
+/* Reads exactly that line, these keys in this order, with at most one newline at its end. @what
+ * names the file in errors. -EBADMSG; -ENOTSUP for other block sizes. */
 int verity_params_parse(const void *text, size_t len, const char *what, struct verity_params *ret,
 	struct err *err) MUST_CHECK;
 
-/* Appends the device-mapper table as the kernel's early syntax and Kata's runtimes write it, with the names of the data and
- * the hash device: `dm-mod.create="dm-verity,,,ro,0 SECTORS verity 1 /dev/vda1 /dev/vda2 ..."`
- * (Documentation/admin-guide/device-mapper/dm-init.rst). */
+/* Appends the device-mapper table as the kernel's early syntax and Kata's runtimes write it,
+ * with the names of the data and the hash device: `dm-mod.create="dm-verity,,,ro,0 SECTORS
+ * verity 1 /dev/vda1 /dev/vda2 ..."` (Documentation/admin-guide/device-mapper/dm-init.rst). */
 void verity_dm_create_write(const struct verity_params *params, const char *data_device,
 	const char *hash_device, struct buf *ret);
 

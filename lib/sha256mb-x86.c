@@ -1,7 +1,7 @@
 /*
- * SHA-256 in lockstep on x86-64 (sha256mb-x86.h). The instructions are those of the Intel 64 and IA-32 Architectures
- * Software Developer's Manual, volume 2; both compilers let them appear in functions with the right target attribute
- * alone, so the rest of the program runs on any x86-64.
+ * SHA-256 in lockstep on x86-64 (sha256mb-x86.h). The instructions are those of the Intel 64 and
+ * IA-32 Architectures Software Developer's Manual, volume 2; both compilers let them appear in
+ * functions with the right target attribute alone, so the rest of the program runs on any x86-64.
  */
 #include "lib/sha256mb-x86.h"
 

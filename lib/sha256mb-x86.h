@@ -1,4 +1,5 @@
-/* The compression functions of sha256mb.c on x86-64 (FIPS 180-4, section 6.2.2): several messages in lockstep. */
+/* The compression functions of sha256mb.c on x86-64 (FIPS 180-4, section 6.2.2): several
+ * messages in lockstep. */
 #ifndef LIB_SHA256MB_X86_H
 #define LIB_SHA256MB_X86_H
 

@@ -46,9 +46,10 @@ static int by_libcrypto(const unsigned char *prefix, size_t prefix_bytes,
 }
 
 /*
- * How prefix || message falls into blocks: whole blocks of the prefix, the same for all; a block with the end of the prefix
- * and the start of the message, if the prefix does not end with a block; whole blocks of the message, used where they
- * stand; and what is left with the padding, one or two blocks.
+ * How prefix || message falls into blocks: whole blocks of the prefix, the same for all; a block
+ * with the end of the prefix and the start of the message, if the prefix does not end with a block;
+ * whole blocks of the message, used where they stand; and what is left with the padding, one or two
+ * blocks.
  */
 struct shape {
 	size_t prefix_left;   /* bytes of the prefix that are not in whole blocks */
@@ -173,7 +174,8 @@ int sha256mb_by(enum sha256mb_engine engine, const void *prefix, size_t prefix_b
 
 static enum sha256mb_engine fastest(void)
 {
-	/* Asking the processor is slow in a virtual machine. Threads that ask at the same time get the same answer. */
+	/* Asking the processor is slow in a virtual machine. Threads that ask at the same time
+	 * get the same answer. */
 	static _Atomic int known = -1;
 	int engine = known;
 

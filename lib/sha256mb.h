@@ -1,9 +1,10 @@
 /*
- * SHA-256 of many messages of one size at once: what dm-verity asks for, where every block is hashed
- * behind the same prefix (the salt). FIPS 180-4, section 6.2.
+ * SHA-256 of many messages of one size at once: what dm-verity asks for, where every block is
+ * hashed behind the same prefix (the salt). FIPS 180-4, section 6.2.
  *
- * One message after the other leaves a processor waiting for itself half of the time; several in lockstep do not. Which
- * engine computes is decided when the program runs and never shows in the result.
+ * One message after the other leaves a processor waiting for itself half of the time; several in
+ * lockstep do not. Which engine computes is decided when the program runs and never shows in the
+ * result.
  */
 #ifndef LIB_SHA256MB_H
 #define LIB_SHA256MB_H
@@ -27,9 +28,9 @@ enum sha256mb_engine {
 bool sha256mb_has(enum sha256mb_engine engine);
 
 /*
- * Writes the @n digests SHA-256(@prefix || message i), 32 bytes each, to @ret. The messages are @size_bytes long and
- * stand one after the other at @messages. @prefix_bytes is at most SHA256MB_PREFIX_MAX. Only libcrypto's running out of
- * memory fails.
+ * Writes the @n digests SHA-256(@prefix || message i), 32 bytes each, to @ret. The messages are
+ * @size_bytes long and stand one after the other at @messages. @prefix_bytes is at most
+ * SHA256MB_PREFIX_MAX. Only libcrypto's running out of memory fails.
  */
 int sha256mb(const void *prefix, size_t prefix_bytes, const void *messages, size_t size_bytes,
 	size_t n, unsigned char *ret, struct err *err) MUST_CHECK;

@@ -21,7 +21,8 @@ _Static_assert(MIB % VERITY_BLOCK_SIZE == 0, "partitions are whole blocks");
 _Static_assert(EROFS_BLOCK_SIZE == VERITY_BLOCK_SIZE, "one block size");
 _Static_assert(DISK_SALT_SIZE <= VERITY_SALT_MAX, "salt");
 
-/* Consecutive bytes of the disk: what is to be done with them. The work is done by several threads at once. */
+/* Consecutive bytes of the disk: what is to be done with them. The work is done by several
+ * threads at once. */
 struct batch {
 	const unsigned char *data;
 	size_t size_bytes;
@@ -57,7 +58,8 @@ static void disk_done(struct disk *disk)
 	free(disk->zeros);
 }
 
-/* The steps of a batch: hash it as part of the disk, write it, then hash chunk after chunk for dm-verity. */
+/* The steps of a batch: hash it as part of the disk, write it, then hash chunk after chunk for
+ * dm-verity. */
 static int batch_step(void *arg, size_t i, struct err *err)
 {
 	struct disk *disk = arg;

@@ -1,10 +1,11 @@
 /*
- * The disk that Kata's runtimes boot, from a tree in one pass: an msdos label, the root file system as EROFS, and its
- * dm-verity tree without superblock.
+ * The disk that Kata's runtimes boot, from a tree in one pass: an msdos label, the root file system
+ * as EROFS, and its dm-verity tree without superblock.
  *
  *   0              MBR, zeros up to 1 MiB
- *   1 MiB          p1, type 0x83, boot flag: EROFS, zeros up to a whole MiB; dm-verity covers all of p1
- *   1 MiB + |p1|   p2, type 0x83: the dm-verity tree, zeros up to a whole MiB (an empty tree takes one MiB)
+ *   1 MiB          p1, type 0x83, boot flag: EROFS, zeros up to a whole MiB; dm-verity covers
+ *                  all of p1
+ *   1 MiB + |p1|   p2, type 0x83: the dm-verity tree, zeros up to a whole MiB
  *
  * The bytes depend on the tree and the options alone, not on the number of threads.
  */
@@ -42,9 +43,9 @@ struct disk_result {
 };
 
 /*
- * Writes the disk to @fd, a new regular file that @what names in errors; padding becomes holes. Uses the marks of @tree
- * meanwhile. Nothing is flushed to the device. -EBADMSG for a tree that EROFS cannot hold, -EFBIG beyond 2 TiB, else what
- * reading or writing gave (-ENOSPC, -EIO).
+ * Writes the disk to @fd, a new regular file that @what names in errors; padding becomes holes.
+ * Uses the marks of @tree meanwhile. Nothing is flushed to the device. -EBADMSG for a tree that
+ * EROFS cannot hold, -EFBIG beyond 2 TiB, else what reading or writing gave (-ENOSPC, -EIO).
  */
 int disk_write_kata(int fd, const char *what, const struct tree *tree,
 	const struct disk_options *options, struct disk_result *ret, struct err *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 /*
- * The dm-verity tree of data that passes by: blocks are hashed by several threads while they are written, and the upper
- * levels follow at the end. The tree is held in memory (1/127 of the data); the result is the same for any number of
- * threads.
+ * The dm-verity tree of data that passes by: blocks are hashed by several threads while they are
+ * written, and the upper levels follow at the end. The tree is held in memory (1/127 of the data);
+ * the result is the same for any number of threads.
  */
 #ifndef MKIMAGE_VERITY_STREAM_H
 #define MKIMAGE_VERITY_STREAM_H
@@ -26,8 +26,8 @@ struct verity_stream {
 	uint64_t blocks_added;
 };
 
-/* Prepares for @data_blocks blocks of VERITY_BLOCK_SIZE; @salt_bytes is at most VERITY_SALT_MAX, @threads 0 means one
- * per processor. */
+/* Prepares for @data_blocks blocks of VERITY_BLOCK_SIZE; @salt_bytes is at most VERITY_SALT_MAX,
+ * @threads 0 means one per processor. */
 int verity_stream_init(struct verity_stream *stream, uint64_t data_blocks,
 	const unsigned char *salt, size_t salt_bytes, size_t threads, struct err *err) MUST_CHECK;
 void verity_stream_done(struct verity_stream *stream);
@@ -37,8 +37,9 @@ void verity_stream_done(struct verity_stream *stream);
 int verity_stream_add(
 	struct verity_stream *stream, const void *blocks, size_t n, struct err *err) MUST_CHECK;
 
-/* The same for callers with threads of their own: claims the next @n blocks (@ret_first is the index of the first),
- * which are then hashed in any order and by any thread with verity_stream_hash. */
+/* The same for callers with threads of their own: claims the next @n blocks (@ret_first is the
+ * index of the first), which are then hashed in any order and by any thread with
+ * verity_stream_hash. */
 int verity_stream_claim(
 	struct verity_stream *stream, size_t n, uint64_t *ret_first, struct err *err) MUST_CHECK;
 int verity_stream_hash(struct verity_stream *stream, uint64_t first, const void *blocks, size_t n,

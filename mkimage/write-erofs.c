@@ -7,7 +7,8 @@
 
 #include "lib/buf.h"
 
-/* Large enough that starting threads for one piece costs nothing, small enough to stay in a cache. */
+/* Large enough that starting threads for one piece costs nothing, small enough to stay in a
+ * cache. */
 #define PIECE_BYTES (4u << 20)
 
 struct write_erofs_inode {
@@ -216,8 +217,9 @@ static bool may_inline(const struct write_erofs *plan, const struct write_erofs_
 }
 
 /*
- * Finds a place for the inode at or behind @pos and returns where it ends. The kernel wants an inline tail in one block,
- * that of a symbolic link in the block of its inode; both hold when all of it is in one block.
+ * Finds a place for the inode at or behind @pos and returns where it ends. The kernel wants an
+ * inline tail in one block, that of a symbolic link in the block of its inode; both hold when all
+ * of it is in one block.
  */
 static uint64_t place_inode(
 	const struct write_erofs *plan, struct write_erofs_inode *inode, uint64_t pos)
@@ -338,7 +340,8 @@ void write_erofs_done(struct write_erofs *plan)
 	*plan = (struct write_erofs){0};
 }
 
-/* The image on its way out: two pieces, one being filled while the sink may still hold the other. */
+/* The image on its way out: two pieces, one being filled while the sink may still hold the
+ * other. */
 struct out {
 	const struct write_erofs *plan;
 	write_erofs_sink *sink;
@@ -446,7 +449,8 @@ static int out_content(
 	return 0;
 }
 
-/* Appends directory bytes [@off, @off + @n), where both are those of whole blocks or of the last one. */
+/* Appends directory bytes [@off, @off + @n), where both are those of whole blocks or of the last
+ * one. */
 static int out_dir(
 	struct out *out, const struct tree_node *dir, uint64_t off, uint64_t n, struct err *err)
 {

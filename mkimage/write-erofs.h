@@ -1,13 +1,17 @@
 /*
- * A tree as an EROFS image, written from front to back in one pass: the whole layout is planned from sizes first, then
- * blocks are emitted in order, so that they can be hashed on their way and memory does not grow with the contents.
+ * A tree as an EROFS image, written from front to back in one pass: the whole layout is planned
+ * from sizes first, then blocks are emitted in order, so that they can be hashed on their way and
+ * memory does not grow with the contents.
  *
  * The image depends on the tree and the options alone:
- *   block 0            super block, then the metadata: inodes in the tree's canonical order, each with its extended
- *                      attributes and, where it fits in the same block, the tail of a directory or symbolic link
- *   then               the other blocks of directories and symbolic links, in the same order
- *   then               regular files, in the same order, each from a block boundary
- * Regular files keep their tails out of the metadata unless asked otherwise: DAX maps whole blocks only.
+ *   block 0  super block, then the metadata: inodes in the tree's canonical order, each with its
+ *            extended attributes and, where it fits in the same block, the tail of a directory or
+ *            symbolic link
+ *   then     the other blocks of directories and symbolic links, in the same order
+ *   then     regular files, in the same order, each from a block boundary
+ *
+ * Regular files keep their tails out of the metadata unless asked otherwise: DAX maps whole blocks
+ * only.
  */
 #ifndef MKIMAGE_WRITE_EROFS_H
 #define MKIMAGE_WRITE_EROFS_H
@@ -23,13 +27,14 @@
 struct write_erofs_options {
 	unsigned char uuid[EROFS_UUID_SIZE];
 	uint64_t timestamp; /* build time; inodes with this mtime can be compact */
-	bool inline_tails; /* tails of regular files go behind their inodes where they fit: smaller, but not for DAX */
+	bool inline_tails;  /* of regular files, where they fit: smaller, but not for DAX */
 };
 
 /*
- * Takes the next @size_bytes of the image, a multiple of EROFS_BLOCK_SIZE. @data stays untouched until the next call
- * returns, so a sink may work on it in the background until then. After the last piece, and after a failure, there is one
- * more call without data (NULL, 0), when background work must end.
+ * Takes the next @size_bytes of the image, a multiple of EROFS_BLOCK_SIZE. @data stays untouched
+ * until the next call returns, so a sink may work on it in the background until then. After the
+ * last piece, and after a failure, there is one more call without data (NULL, 0), when background
+ * work must end.
  */
 typedef int write_erofs_sink(void *arg, const void *data, size_t size_bytes, struct err *err);
 
@@ -37,8 +42,8 @@ struct write_erofs_inode;
 
 /* A zeroed one may be passed to write_erofs_done. */
 struct write_erofs {
-	const struct tree
-		*tree; /* borrowed; must not change while planned, and outlives the plan */
+	/* Borrowed; must not change while planned, and outlives the plan. */
+	const struct tree *tree;
 	struct write_erofs_options options;
 	struct write_erofs_inode *inodes; /* owned, in canonical order */
 	size_t inode_count;
@@ -47,14 +52,15 @@ struct write_erofs {
 };
 
 /*
- * Plans the image of @tree. Uses the inodes' `mark` until write_erofs_done(), so a tree has one plan at a time.
- * -EBADMSG with the path for what EROFS cannot hold; -EFBIG when the image would have more than EROFS_BLOCKS_MAX blocks.
+ * Plans the image of @tree. Uses the inodes' `mark` until write_erofs_done(), so a tree has one
+ * plan at a time. -EBADMSG with the path for what EROFS cannot hold; -EFBIG when the image would
+ * have more than EROFS_BLOCKS_MAX blocks.
  */
 int write_erofs_plan(struct write_erofs *plan, const struct tree *tree,
 	const struct write_erofs_options *options, struct err *err) MUST_CHECK;
 
-/* Hands the image to @sink from front to back, in pieces of a few megabytes. Fails when @sink or reading a content
- * does. */
+/* Hands the image to @sink from front to back, in pieces of a few megabytes. Fails when @sink or
+ * reading a content does. */
 int write_erofs_emit(const struct write_erofs *plan, write_erofs_sink *sink, void *arg,
 	struct err *err) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /*
- * Trees for tests, decided by a seed alone: every node type, names and sizes at the limits, owners beyond 16 bits, hard
- * links, extended attributes. Some seeds are special: RANDOM_TREE_*.
+ * Trees for tests, decided by a seed alone: every node type, names and sizes at the limits, owners
+ * beyond 16 bits, hard links, extended attributes. Some seeds are special: RANDOM_TREE_*.
  */
 #ifndef TESTS_RANDOM_TREE_H
 #define TESTS_RANDOM_TREE_H
@@ -195,7 +195,8 @@ static inline int random_tree_plain_file(struct random_tree *r, const char *path
 	return tree_add(r->tree, path, &inode, TREE_REFUSE, NULL, err);
 }
 
-/* A directory of 10000 entries, and one of 4084 bytes: too many for a block that is shared with the inode. */
+/* A directory of 10000 entries, and one of 4084 bytes: too many for a block that is shared with
+ * the inode. */
 static inline int random_tree_wide(struct random_tree *r, struct err *err)
 {
 	struct tree_inode dir = {.type = TREE_DIR, .mode = 0755, .mtime = RANDOM_TREE_TIME};

@@ -1,6 +1,6 @@
 /*
- * EROFS images: everything that can be reached is read. The input is the image without the zeros at the end of its
- * blocks' last one; the checksum is made right, so that mutations get past it.
+ * EROFS images: everything that can be reached is read. The input is the image without the zeros at
+ * the end of its blocks' last one; the checksum is made right, so that mutations get past it.
  */
 #include "fuzz.h"
 

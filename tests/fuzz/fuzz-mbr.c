@@ -1,4 +1,5 @@
-/* The msdos label: what is accepted lies on the disk, does not overlap, and is the same when written and read again. */
+/* The msdos label: what is accepted lies on the disk, does not overlap, and is the same when
+ * written and read again. */
 #include "fuzz.h"
 
 #include <stdlib.h>

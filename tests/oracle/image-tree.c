@@ -1,16 +1,22 @@
 /*
  * Test trees as images, and as listings to compare with what other programs find in those images.
  *
- *   image-tree erofs SEED FILE [inline]   writes the tree of SEED as EROFS, and its listing on stdout
- *   image-tree big FILE                   the same for one file over 4 GiB, sparse
- *   image-tree disk SEED FILE THREADS     writes Kata's disk, and its verity parameters, data blocks of the file system,
- *                                         hash blocks and sha256 on stdout, a line each
- *   image-tree verity SALT DATA TREE THREADS   writes the hash tree of a file, and its root hash on stdout; SALT in hex
- *                                         or "-"
- *   image-tree list DIRECTORY             the listing of a real directory
- *   image-tree read IMAGE                 the listing of an EROFS image, by our own reader
+ *   image-tree erofs SEED FILE [inline]
+ *       writes the tree of SEED as EROFS, and its listing on stdout
+ *   image-tree big FILE
+ *       the same for one file over 4 GiB, sparse
+ *   image-tree disk SEED FILE THREADS
+ *       writes Kata's disk, and on stdout, a line each: its verity parameters, blocks of the file
+ *       system, hash blocks, sha256
+ *   image-tree verity SALT DATA TREE THREADS
+ *       writes the hash tree of a file, and its root hash on stdout; SALT in hex or "-"
+ *   image-tree list DIRECTORY
+ *       the listing of a real directory
+ *   image-tree read IMAGE
+ *       the listing of an EROFS image, by our own reader
  *
- * A listing has one line per node, with tabs between: path, type, mode, owner, mtime, data, links, attributes.
+ * A listing has one line per node, with tabs between: path, type, mode, owner, mtime, data, links,
+ * attributes.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

@@ -1,4 +1,5 @@
-/* Kata's disk: golden bytes, the same for any number of threads, its parts where the result says, and failures. */
+/* Kata's disk: golden bytes, the same for any number of threads, its parts where the result
+ * says, and failures. */
 #define _GNU_SOURCE
 #include "mkimage/disk.h"
 
@@ -29,8 +30,8 @@ static void options_init(void)
 		options.salt[i] = (unsigned char)(0xa0 + i);
 }
 
-/* Names and sizes alone, so that the golden digest does not hang on the generator of random trees; 5 MiB and more, so
- * that the file system leaves in several pieces. */
+/* Names and sizes alone, so that the golden digest does not hang on the generator of random
+ * trees; 5 MiB and more, so that the file system leaves in several pieces. */
 static void fixed_tree(struct tree *tree)
 {
 	static const size_t sizes[] = {0, 1, 4096, 5 * MIB + 77, 100000};
@@ -231,7 +232,8 @@ static void test_failures(void)
 	options.threads = 1;
 }
 
-/* Writing fails after some pieces: the file is sealed against growth, which a memory file reports as -EPERM. */
+/* Writing fails after some pieces: the file is sealed against growth, which a memory file
+ * reports as -EPERM. */
 static void test_write_fails(void)
 {
 	static const size_t threads[] = {1, 3};

@@ -1,4 +1,5 @@
-/* EROFS: golden images, round trips through our own reader, and every refusal of the writer and of the reader. */
+/* EROFS: golden images, round trips through our own reader, and every refusal of the writer and
+ * of the reader. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -65,7 +66,8 @@ static void add_xattr(struct tree_inode *inode, const char *name, const char *va
 		.size_bytes = strlen(value)};
 }
 
-/* A tree with one of each, its nodes added from first to last or, as far as that goes, the other way. */
+/* A tree with one of each, its nodes added from first to last or, as far as that goes, the other
+ * way. */
 static void fixed_tree(struct tree *tree, bool backwards)
 {
 	struct tree_inode with_xattrs = {.type = TREE_DIR, .mode = 0700};

@@ -1,4 +1,5 @@
-/* dm-verity: geometry, trees against a plain recomputation and veritysetup's root hashes, the parameter line. */
+/* dm-verity: geometry, trees against a plain recomputation and veritysetup's root hashes, the
+ * parameter line. */
 #include "formats/verity.h"
 
 #include <stdlib.h>
@@ -147,7 +148,8 @@ static void test_stream_misuse(void)
 	is_int(verity_stream_init(&other, 0, salt, 1, 1, &err), -EINVAL, "no data is refused");
 }
 
-/* Every length of prefix and message around the block boundaries of SHA-256, against one-shot digests of libcrypto. */
+/* Every length of prefix and message around the block boundaries of SHA-256, against one-shot
+ * digests of libcrypto. */
 static void test_sha256mb(enum sha256mb_engine engine)
 {
 	static unsigned char data[40 * 200];
