@@ -66,6 +66,10 @@ int direct_check(const struct direct_boot *boot, struct err *err)
 		return err_fail(err, -ENOTSUP,
 			"the firmware cannot boot a kernel directly (no QemuKernelLoaderFsDxe "
 			"module)");
+	if (boot->secure_boot)
+		return err_fail(err, -ENOTSUP,
+			"the firmware enforces Secure Boot: it starts a kernel it does not trust "
+			"unmeasured");
 	rc = bzimage_parse(boot->kernel, boot->kernel_bytes, &bz, err);
 	if (rc != 0)
 		return rc;

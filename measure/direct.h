@@ -24,6 +24,7 @@ struct direct_boot {
 	unsigned char initrd_sha384[SHA384_SIZE]; /* of the initrd */
 	const char *cmdline;			  /* printable ASCII */
 	uint64_t memory_bytes;			  /* of the guest; 0: not known */
+	bool secure_boot;			  /* the firmware enforces Secure Boot */
 };
 
 /*

@@ -23,6 +23,7 @@ struct generation {
 	bool named_blobs;    /* prefers fw_cfg etc/boot/kernel, edk2-stable202502 */
 	bool separators; /* one each to RTMR0 and RTMR1 (edk2-stable202411); false: unknown, or both to RTMR0 */
 	bool late_events; /* fw_cfg items and SMBIOS go to RTMR0, edk2-stable202505 */
+	bool secure_boot; /* built with Secure Boot, keys enrolled or not */
 	enum generation_initrd initrd;
 	const char *
 		name; /* static: "edk2-stable202502 or later", the oldest release with these traits */

@@ -2,6 +2,7 @@
 #include "measure/tdx.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "formats/tdvf.h"
@@ -12,6 +13,8 @@
 #include "measure/mrtd.h"
 #include "measure/profile-tdx.h"
 #include "measure/rtmr.h"
+#include "measure/rtmr0.h"
+#include "measure/secureboot.h"
 
 #define FIRMWARE_MAX (64u << 20)
 #define KERNEL_MAX   (512u << 20)
@@ -34,6 +37,9 @@ static int check_input(const struct tdx_input *in, struct err *err)
 		return err_fail(err, -EINVAL, "an initrd without a kernel");
 	if (in->kernel == NULL && in->cmdline != NULL)
 		return err_fail(err, -EINVAL, "a command line without a kernel");
+	if (in->kernel == NULL && in->acpi != NULL)
+		return err_fail(err, -EINVAL,
+			"ACPI tables without a kernel: only direct boots are predicted");
 	return 0;
 }
 
@@ -138,22 +144,70 @@ static int measure_direct(const struct tdx_input *in, struct direct_boot *boot,
 	return rc != 0 ? rc : predict(in, boot, TDX_RTMR2, direct_rtmr2, regs, err);
 }
 
+static int measure_rtmr0(const struct tdx_input *in, const struct rtmr0_input *input,
+	struct tdx_registers *regs, struct err *err)
+{
+	ACPI_BLOBS_AUTO acpi = {.loader = {.data = NULL}};
+	struct rtmr rtmr = {.derive = in->derive[TDX_RTMR0]};
+	struct rtmr0_input whole = *input;
+	int rc;
+
+	if (in->acpi != NULL) {
+		rc = acpi_blobs_read(in->acpi, &acpi, err);
+		if (rc != 0)
+			return rc;
+		whole.acpi = &acpi;
+	}
+	rc = rtmr0_direct(&whole, &rtmr, err);
+	rc = settle(in, regs, TDX_RTMR0, &rtmr, rc, err);
+	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
+}
+
+/* When firmware cannot be understood, each of its registers says why; a wanted one makes it an error. */
+static int give_up(const struct tdx_input *in, struct tdx_registers *regs, int rc, struct err *err)
+{
+	static const struct rtmr none = {.derive = NULL};
+	const struct err why = *err;
+
+	for (int reg = TDX_RTMR0; reg <= TDX_RTMR2; reg++) {
+		*err = why;
+		if (settle(in, regs, reg, &none, rc, err) != 0)
+			return err_wrap(err, "%s", in->firmware);
+	}
+	return 0;
+}
+
 static int measure_rtmrs(const struct tdx_input *in, const struct tdx_vmm *vmm,
 	const struct buf *firmware, struct tdx_registers *regs, struct err *err)
 {
 	struct generation generation;
+	struct secureboot *state AUTO_FREE = malloc(sizeof(*state));
+	struct tdvf tdvf;
 	struct direct_boot boot = {.vmm = vmm,
 		.generation = &generation,
 		.cmdline = in->cmdline != NULL ? in->cmdline : "",
 		.memory_bytes = in->memory_bytes};
-	int rc = generation_detect(firmware->data, firmware->len, &generation, err);
+	struct rtmr0_input rtmr0 = {.vmm = vmm,
+		.generation = &generation,
+		.tdvf = &tdvf,
+		.secureboot = state,
+		.memory_bytes = in->memory_bytes};
+	int rc;
 
+	if (state == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	rc = generation_detect(firmware->data, firmware->len, &generation, err);
+	if (rc == 0)
+		snprintf(regs->generation, sizeof(regs->generation), "%s", generation.name);
+	if (rc == 0)
+		rc = tdvf_parse(firmware->data, firmware->len, &tdvf, err);
+	if (rc == 0)
+		rc = secureboot_read(&generation, firmware->data, firmware->len, &tdvf, state, err);
 	if (rc != 0)
-		return err_wrap(err, "%s", in->firmware);
-	snprintf(regs->generation, sizeof(regs->generation), "%s", generation.name);
-	if (in->kernel == NULL)
-		return 0;
-	return measure_direct(in, &boot, regs, err);
+		return give_up(in, regs, rc, err);
+	boot.secure_boot = state->enabled;
+	rc = measure_rtmr0(in, &rtmr0, regs, err);
+	return rc != 0 ? rc : measure_direct(in, &boot, regs, err);
 }
 
 /* Refuses when a wanted register has no value. */
@@ -183,7 +237,7 @@ int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct er
 			DIGEST_SHA256, firmware.data, firmware.len, regs.firmware_sha256, err);
 	if (rc == 0)
 		rc = measure_mrtd(in, vmm, &firmware, &regs, err);
-	if (rc == 0 && (in->kernel != NULL || (in->want & ~TDX_WANT(TDX_MRTD)) != 0))
+	if (rc == 0 && in->kernel != NULL)
 		rc = measure_rtmrs(in, vmm, &firmware, &regs, err);
 	if (rc == 0)
 		rc = check_wanted(in, &regs, err);

@@ -39,10 +39,11 @@ struct tdx_input {
 	const char *initrd;    /* path; needs a kernel */
 	const char *cmdline;   /* without NUL; needs a kernel; NULL is the empty one */
 	const char *vmm;       /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
-	uint64_t memory_bytes; /* RTMR0, and RTMR1 where the VMM patches the setup header */
+	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
+	const char *acpi; /* for RTMR0: a directory with etc/table-loader, etc/acpi/{rsdp,tables} */
 	enum tdx_order order;
-	unsigned
-		want; /* TDX_WANT bits of the registers without which the call fails; 0: those that can be had */
+	/* TDX_WANT bits of the registers without which the call fails; 0: those that can be had. */
+	unsigned want;
 	/* Recorders, caller-owned, each NULL or with name and alg set (DIGEST_SHA384). */
 	struct derive *derive[TDX_REGISTERS];
 };
@@ -52,7 +53,7 @@ struct tdx_registers {
 	unsigned char value[TDX_REGISTERS][SHA384_SIZE]; /* of those that has[] names */
 	char why_not[TDX_REGISTERS][160]; /* of the others: one line, "" when not asked for */
 	enum tdx_order order;		  /* the order that MRTD was computed in */
-	char generation[32]; /* of the firmware: "edk2 202502", or "" when it is unknown */
+	char generation[32]; /* of the firmware: "edk2-stable202502", or "" when not looked at */
 	unsigned char firmware_sha256[SHA256_SIZE];
 };
 

@@ -1,0 +1,106 @@
+/* The variable store, and the Secure Boot state that is read from it. */
+#include "formats/varstore.h"
+
+#include "measure/secureboot.h"
+#include "tests/tap.h"
+#include "tests/unit/varstore-image.h"
+
+static unsigned char image[VARSTORE_IMAGE_SIZE];
+static struct varstore store;
+
+static void make(void)
+{
+	struct wr wr = varstore_image_begin(image);
+
+	varstore_image_add(&wr, VARSTORE_IMAGE_GLOBAL, "PK", 0x3d, "old", 3);
+	varstore_image_add(&wr, VARSTORE_IMAGE_GLOBAL, "PK", 0x3f, "platform key", 12);
+	varstore_image_add(&wr, VARSTORE_IMAGE_DB, "db", 0x3f, "certificates", 12);
+}
+
+static void test_parse(void)
+{
+	struct err err = {0};
+	const struct varstore_variable *pk;
+
+	make();
+	is_int(varstore_parse(image, sizeof(image), &store, &err), 0, "a good store parses");
+	is_int((long long)store.count, 2, "deleted variables do not count");
+	pk = varstore_find(&store, "PK", VARSTORE_IMAGE_GLOBAL);
+	ok(pk != NULL && pk->size_bytes == 12 && memcmp(pk->data, "platform key", 12) == 0,
+		"the live one is found");
+	ok(varstore_find(&store, "PK", VARSTORE_IMAGE_DB) == NULL, "by its vendor too");
+}
+
+static void refuses(size_t at, unsigned char value, int code, const char *want)
+{
+	struct err err = {0};
+	int rc;
+
+	make();
+	image[at] = value;
+	rc = varstore_parse(image, sizeof(image), &store, &err);
+	ok(rc == code && strstr(err.msg, want) != NULL, "refused: %s", want);
+	if (rc != code)
+		printf("# %d %s\n", rc, err.msg);
+}
+
+static void test_bad(void)
+{
+	refuses(40, 'x', -EBADMSG, "no firmware volume");
+	refuses(49, 0xff, -EBADMSG, "no firmware volume");
+	refuses(VARSTORE_IMAGE_STORE, 0, -ENOTSUP, "authenticated");
+	refuses(VARSTORE_IMAGE_STORE + 20, 0xff, -EBADMSG, "format 0xff");
+	refuses(VARSTORE_IMAGE_STORE + 17, 0xff, -EBADMSG, "claims");
+	refuses(VARSTORE_IMAGE_FIRST, 0, -EBADMSG, "0x5500 where");
+	refuses(VARSTORE_IMAGE_FIRST + 38, 0x10, -EBADMSG, "damaged variable");
+	refuses(VARSTORE_IMAGE_FIRST + 36, 5, -EBADMSG, "damaged variable");
+	refuses(VARSTORE_IMAGE_FIRST + 42, 0x10, -EBADMSG, "damaged variable");
+	refuses(VARSTORE_IMAGE_FIRST + 2, 0x3e, -ENOTSUP, "half deleted");
+}
+
+/* The state of a firmware that is nothing but its CFV. */
+static int state_of(bool built, struct secureboot *ret, struct err *err)
+{
+	struct generation generation = {.secure_boot = built};
+	struct tdvf tdvf = {.count = 1,
+		.sections = {{0, sizeof(image), 0xffff0000, sizeof(image), TDVF_CFV, 0}}};
+
+	return secureboot_read(&generation, image, sizeof(image), &tdvf, ret, err);
+}
+
+static void test_state(void)
+{
+	static struct secureboot state;
+	struct rtmr rtmr = {.derive = NULL};
+	struct rtmr same = {.derive = NULL};
+	struct err err = {0};
+	struct wr wr;
+
+	varstore_image_begin(image);
+	ok(state_of(false, &state, &err) == 0 && !state.built && !state.enabled, "no Secure Boot");
+	ok(secureboot_measure(&state, &rtmr, &err) == 0, "five empty variables");
+	ok(state_of(true, &state, &err) == 0 && state.built && !state.enabled, "no keys");
+	ok(secureboot_measure(&state, &same, &err) == 0 &&
+			memcmp(rtmr.value, same.value, sizeof(same.value)) != 0,
+		"SecureBoot = 0 is not the same as no SecureBoot");
+	make();
+	ok(state_of(true, &state, &err) == 0 && state.enabled, "a platform key enables it");
+	ok(state_of(false, &state, &err) == -ENOTSUP && strstr(err.msg, "PK") != NULL,
+		"keys without Secure Boot are refused");
+	wr = varstore_image_begin(image);
+	varstore_image_add(&wr, VARSTORE_IMAGE_GLOBAL, "PK", 0x3f, "key", 3);
+	varstore_image_add(&wr, VARSTORE_IMAGE_ENABLE, "SecureBootEnable", 0x3f, "\0", 1);
+	ok(state_of(true, &state, &err) == 0 && !state.enabled, "SecureBootEnable = 0 disables it");
+	wr = varstore_image_begin(image);
+	varstore_image_add(&wr, VARSTORE_IMAGE_GLOBAL, "BootOrder", 0x3f, "\0", 2);
+	ok(state_of(true, &state, &err) == -ENOTSUP && strstr(err.msg, "BootOrder") != NULL,
+		"stored boot variables are refused");
+}
+
+int main(void)
+{
+	test_parse();
+	test_bad();
+	test_state();
+	return tap_done();
+}
