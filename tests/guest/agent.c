@@ -99,6 +99,15 @@ static void add_root(void)
 	close(fd);
 }
 
+/* What this program was started with; of interest when it is /sbin/init. */
+static void add_environment(char *const *environment)
+{
+	add("environment=");
+	for (size_t i = 0; environment[i] != NULL; i++)
+		add("%s%s", i > 0 ? " " : "", environment[i]);
+	add("\n");
+}
+
 /* One write, so that other programs' lines do not get in between. */
 static void print_report(void)
 {
@@ -132,6 +141,7 @@ int main(void)
 	add("uptime_seconds=%s\n", text);
 	add_root();
 	add_policy();
+	add_environment(environ);
 	first_line("/proc/cmdline", text, sizeof(text));
 	add("cmdline=%s\n", text);
 	add("assay-agent-report end\n");
