@@ -295,8 +295,8 @@ static int clean_path(
 	for (const char *at = strchr(path, '/'); at != NULL; at = strchr(at + 1, '/'))
 		depth++;
 	if (depth > reading->options->limits.depth_max)
-		return err_fail(err, -EFBIG, "%s: more than %llu components", path,
-			(unsigned long long)reading->options->limits.depth_max);
+		return err_fail(err, -EFBIG, "more than %llu components in %.80s...",
+			(unsigned long long)reading->options->limits.depth_max, path);
 	*ret = path;
 	path = NULL;
 	return 0;
