@@ -9,6 +9,7 @@ static const struct sub_verb {
 	int (*run)(int argc, char **argv);
 	const char *summary;
 } sub_verbs[] = {
+	{"tdx", cmd_measure_tdx, "MRTD and RTMRs of Intel TDX guests"},
 	{"snp", cmd_measure_snp, "launch digests of SEV-SNP guests, one shape or a fleet"},
 	{"sev-es", cmd_measure_sev_es, "launch digests of SEV-ES guests"},
 	{"sev", cmd_measure_sev, "launch digests of SEV guests"},

@@ -14,6 +14,7 @@ int cmd_cmdline(int argc, char **argv);
 int cmd_initdata(int argc, char **argv);
 
 /* The sub-verbs of `assay measure`: rows of the table in cmd-measure.c. */
+int cmd_measure_tdx(int argc, char **argv);
 int cmd_measure_snp(int argc, char **argv);
 int cmd_measure_sev(int argc, char **argv);
 int cmd_measure_sev_es(int argc, char **argv);

@@ -56,39 +56,14 @@ static void copy_page(const struct region *region, uint64_t off, unsigned char p
 
 static int add_page(struct mrtd *mrtd, const struct region *region, uint64_t off, struct err *err)
 {
-	uint64_t gpa = region->section->gpa + off;
-
-	put_header(mrtd->add, "MEM.PAGE.ADD", gpa);
-	derive_add(mrtd->derive,
-		&(struct derive_step){.kind = "MEM.PAGE.ADD", .gpa = gpa, .size_bytes = TDVF_PAGE},
-		"%s page", tdvf_type_name(region->section->type));
+	put_header(mrtd->add, "MEM.PAGE.ADD", region->section->gpa + off);
 	return digest_update(mrtd->sha384, mrtd->add, HEADER_SIZE, err);
-}
-
-static int record_extend(struct mrtd *mrtd, const struct region *region, uint64_t off,
-	const unsigned char *page, struct err *err)
-{
-	struct derive_step step = {.kind = "MR.EXTEND",
-		.gpa = region->section->gpa + off,
-		.size_bytes = TDVF_PAGE,
-		.content_size = SHA384_SIZE};
-	int rc;
-
-	if (mrtd->derive == NULL)
-		return 0;
-	rc = digest_bytes(DIGEST_SHA384, page, TDVF_PAGE, step.content, err);
-	if (rc == 0)
-		derive_add(mrtd->derive, &step, "%s page, image offset 0x%llx, in 16 chunks",
-			tdvf_type_name(region->section->type),
-			(unsigned long long)(region->section->data_offset + off));
-	return rc;
 }
 
 static int extend_page(
 	struct mrtd *mrtd, const struct region *region, uint64_t off, struct err *err)
 {
 	unsigned char page[TDVF_PAGE];
-	int rc;
 
 	copy_page(region, off, page);
 	for (size_t i = 0; i < CHUNKS_PER_PAGE; i++) {
@@ -97,21 +72,43 @@ static int extend_page(
 		put_header(at, "MR.EXTEND", region->section->gpa + off + i * CHUNK_SIZE);
 		memcpy(at + HEADER_SIZE, page + i * CHUNK_SIZE, CHUNK_SIZE);
 	}
-	rc = record_extend(mrtd, region, off, page, err);
-	if (rc != 0)
-		return rc;
 	return digest_update(mrtd->sha384, mrtd->extend, sizeof(mrtd->extend), err);
+}
+
+/* Records what happened to a page; the digest of an extended one is that of its contents. */
+static int record(struct mrtd *mrtd, const struct region *region, uint64_t off, const char *kind,
+	bool extended, struct err *err)
+{
+	struct derive_step step = {
+		.kind = kind, .gpa = region->section->gpa + off, .size_bytes = TDVF_PAGE};
+	unsigned char page[TDVF_PAGE];
+	int rc;
+
+	if (mrtd->derive == NULL)
+		return 0;
+	if (extended) {
+		copy_page(region, off, page);
+		step.content_size = SHA384_SIZE;
+		rc = digest_bytes(DIGEST_SHA384, page, sizeof(page), step.content, err);
+		if (rc != 0)
+			return rc;
+	}
+	derive_add(mrtd->derive, &step, "%s", tdvf_type_name(region->section->type));
+	return 0;
 }
 
 static int measure_single(struct mrtd *mrtd, const struct region *region, struct err *err)
 {
 	bool extend = (region->section->attributes & TDVF_MR_EXTEND) != 0;
+	const char *kind = extend ? "MEM.PAGE.ADD, MR.EXTEND" : "MEM.PAGE.ADD";
 
 	for (uint64_t off = 0; off < region->section->mem_size; off += TDVF_PAGE) {
 		int rc = add_page(mrtd, region, off, err);
 
 		if (rc == 0 && extend)
 			rc = extend_page(mrtd, region, off, err);
+		if (rc == 0)
+			rc = record(mrtd, region, off, kind, extend, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -124,10 +121,16 @@ static int measure_two(struct mrtd *mrtd, const struct region *region, struct er
 	uint64_t size = region->section->mem_size;
 	int rc = 0;
 
-	for (uint64_t off = 0; rc == 0 && off < size; off += TDVF_PAGE)
+	for (uint64_t off = 0; rc == 0 && off < size; off += TDVF_PAGE) {
 		rc = add_page(mrtd, region, off, err);
-	for (uint64_t off = 0; rc == 0 && extend && off < size; off += TDVF_PAGE)
+		if (rc == 0)
+			rc = record(mrtd, region, off, "MEM.PAGE.ADD", false, err);
+	}
+	for (uint64_t off = 0; rc == 0 && extend && off < size; off += TDVF_PAGE) {
 		rc = extend_page(mrtd, region, off, err);
+		if (rc == 0)
+			rc = record(mrtd, region, off, "MR.EXTEND", true, err);
+	}
 	return rc;
 }
 

@@ -1,0 +1,404 @@
+/* assay measure tdx: the registers of Intel TDX guests, for one memory size or several. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/hex.h"
+#include "lib/io.h"
+#include "lib/json.h"
+#include "lib/opt.h"
+#include "measure/cmd.h"
+#include "measure/profile-tdx.h"
+#include "measure/tdx.h"
+
+#define CMDLINE_MAX 65536
+#define SHAPES_MAX  256
+
+struct options {
+	const char *firmware, *kernel, *initrd, *cmdline, *cmdline_file;
+	const char *vmm, *order, *acpi, *memory, *only, *format;
+	bool explain;
+};
+
+struct request {
+	const struct options *options;
+	struct tdx_input input;
+	struct buf cmdline;
+	uint64_t memory[SHAPES_MAX];
+	size_t shapes; /* at least 1; the memory of a single shape may be 0: not given */
+	bool json;
+	struct tdx_registers *regs; /* owned: one for each shape */
+	struct derive derive[TDX_REGISTERS];
+};
+
+static void request_done(struct request *request)
+{
+	buf_done(&request->cmdline);
+	free(request->regs);
+	for (int reg = 0; reg < TDX_REGISTERS; reg++)
+		derive_done(&request->derive[reg]);
+}
+
+/* A list of sizes, "2G,4G". */
+static int read_memory(struct request *request, struct err *err)
+{
+	char *copy AUTO_FREE = NULL;
+	char *rest, *word;
+
+	request->shapes = 1;
+	if (request->options->memory == NULL)
+		return 0;
+	request->shapes = 0;
+	copy = strdup(request->options->memory);
+	if (copy == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	rest = copy;
+	while ((word = strsep(&rest, ",")) != NULL) {
+		if (request->shapes == SHAPES_MAX)
+			return err_fail(err, -EINVAL, "--memory: more than %d sizes", SHAPES_MAX);
+		if (!opt_number(word, &request->memory[request->shapes]) ||
+			request->memory[request->shapes] == 0)
+			return err_fail(
+				err, -EINVAL, "--memory: \"%s\" is no size (2G, 512M)", word);
+		request->shapes++;
+	}
+	return 0;
+}
+
+static int read_order(struct request *request, struct err *err)
+{
+	const char *order = request->options->order;
+
+	if (order == NULL)
+		return 0;
+	if (strcmp(order, "single") != 0 && strcmp(order, "two") != 0)
+		return err_fail(err, -EINVAL, "--mrtd-order: single or two, not %s", order);
+	request->input.order = strcmp(order, "two") == 0 ? TDX_ORDER_TWO : TDX_ORDER_SINGLE;
+	return 0;
+}
+
+static int read_register(struct request *request, struct err *err)
+{
+	const char *only = request->options->only;
+
+	if (only == NULL)
+		return 0;
+	for (int reg = 0; reg < TDX_REGISTERS; reg++)
+		if (strcmp(only, tdx_register_name(reg)) == 0) {
+			request->input.want = TDX_WANT(reg);
+			return 0;
+		}
+	return err_fail(err, -EINVAL, "--register: mrtd, rtmr0, rtmr1 or rtmr2, not %s", only);
+}
+
+/* The command line from --cmdline or, byte for byte, from --cmdline-file. */
+static int read_cmdline(struct request *request, struct err *err)
+{
+	const struct options *o = request->options;
+	int rc;
+
+	request->input.cmdline = o->cmdline;
+	if (o->cmdline_file == NULL)
+		return 0;
+	if (o->cmdline != NULL)
+		return err_fail(err, -EINVAL, "--cmdline and --cmdline-file: only one of them");
+	rc = io_read_file(o->cmdline_file, CMDLINE_MAX, &request->cmdline, err);
+	if (rc != 0)
+		return rc;
+	if (memchr(request->cmdline.data, '\0', request->cmdline.len) != NULL)
+		return err_fail(err, -EINVAL, "%s: a NUL in the command line", o->cmdline_file);
+	request->input.cmdline = buf_cstr(&request->cmdline);
+	return 0;
+}
+
+static int read_format(struct request *request, struct err *err)
+{
+	const char *format = request->options->format;
+
+	request->json = format != NULL && strcmp(format, "json") == 0;
+	if (format != NULL && !request->json && strcmp(format, "text") != 0)
+		return err_fail(err, -EINVAL, "--format: text or json, not %s", format);
+	if (request->json && request->options->only != NULL)
+		return err_fail(err, -EINVAL, "--register prints bare text, not JSON");
+	return 0;
+}
+
+static int load(struct request *request, struct err *err)
+{
+	const struct options *o = request->options;
+	int rc;
+
+	request->input.firmware = o->firmware;
+	request->input.kernel = o->kernel;
+	request->input.initrd = o->initrd;
+	request->input.acpi = o->acpi;
+	request->input.vmm = o->vmm;
+	rc = read_memory(request, err);
+	if (rc == 0)
+		rc = read_order(request, err);
+	if (rc == 0)
+		rc = read_register(request, err);
+	if (rc == 0)
+		rc = read_cmdline(request, err);
+	if (rc == 0)
+		rc = read_format(request, err);
+	if (rc != 0)
+		return rc;
+	if (request->shapes > 1 && (o->explain || o->acpi != NULL))
+		return err_fail(err, -EINVAL, "%s: one memory size only",
+			o->explain ? "--explain" : "--acpi with a directory");
+	return 0;
+}
+
+static int measure(struct request *request, struct err *err)
+{
+	request->regs = calloc(request->shapes, sizeof(*request->regs));
+	if (request->regs == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	for (int reg = 0; reg < TDX_REGISTERS && request->options->explain; reg++) {
+		request->derive[reg].name = tdx_register_name(reg);
+		request->derive[reg].alg = DIGEST_SHA384;
+		request->input.derive[reg] = &request->derive[reg];
+	}
+	for (size_t i = 0; i < request->shapes; i++) {
+		int rc;
+
+		request->input.memory_bytes = request->memory[i];
+		rc = tdx_measure(&request->input, &request->regs[i], err);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* --- text --- */
+
+static void add_value(struct buf *to, const struct tdx_registers *regs, enum tdx_register reg)
+{
+	char hex[2 * SHA384_SIZE + 1];
+
+	hex_encode(regs->value[reg], SHA384_SIZE, hex);
+	buf_str(to, hex);
+}
+
+/* The one register that --register names, or a line for each that there is. */
+static void add_block(struct buf *to, const struct request *request, size_t shape)
+{
+	const struct tdx_registers *regs = &request->regs[shape];
+
+	for (int reg = 0; reg < TDX_REGISTERS; reg++) {
+		if (!regs->has[reg])
+			continue;
+		if (request->input.want == 0)
+			buf_fmt(to, "%s=", tdx_register_name(reg));
+		else if ((request->input.want & TDX_WANT(reg)) == 0)
+			continue;
+		add_value(to, regs, reg);
+		buf_str(to, "\n");
+	}
+}
+
+static int make_text(const struct request *request, struct buf *to, struct err *err)
+{
+	for (int reg = 0; reg < TDX_REGISTERS && request->options->explain; reg++) {
+		int rc;
+
+		if (request->derive[reg].count == 0 ||
+			(request->input.want != 0 && (request->input.want & TDX_WANT(reg)) == 0))
+			continue;
+		rc = derive_text(&request->derive[reg], to, err);
+		if (rc != 0)
+			return rc;
+		buf_str(to, "\n");
+	}
+	for (size_t i = 0; i < request->shapes; i++) {
+		if (request->shapes > 1 && request->input.want == 0)
+			buf_fmt(to, "%s# memory=%llu\n", i > 0 ? "\n" : "",
+				(unsigned long long)request->memory[i]);
+		add_block(to, request, i);
+	}
+	return buf_check(to, err);
+}
+
+/* Why registers are missing goes beside the result, on stderr: the same for all shapes. */
+static void print_missing(const struct request *request)
+{
+	for (int reg = 0; reg < TDX_REGISTERS && request->input.want == 0; reg++)
+		if (request->regs[0].why_not[reg][0] != '\0')
+			fprintf(stderr, "assay: no %s: %s\n", tdx_register_name(reg),
+				request->regs[0].why_not[reg]);
+}
+
+/* --- JSON --- */
+
+static bool set(json_t *object, const char *key, json_t *value)
+{
+	return json_object_set_new(object, key, value) == 0;
+}
+
+static bool set_file(
+	json_t *inputs, const char *key, const char *path, struct err *err, int *ret_rc)
+{
+	unsigned char digest[SHA256_SIZE];
+
+	if (path == NULL)
+		return true;
+	*ret_rc = io_digest_file(path, DIGEST_SHA256, digest, NULL, err);
+	return *ret_rc == 0 && set(inputs, key,
+				       json_pack("{s:s, s:o}", "path", path, "sha256",
+					       json_doc_hex_new(digest, SHA256_SIZE)));
+}
+
+static json_t *shape_json(const struct request *request, size_t i)
+{
+	const struct tdx_registers *regs = &request->regs[i];
+	json_t *values = json_object();
+	json_t *missing = json_object();
+	json_t *shape = json_pack("{s:o, s:o}", "registers", values, "missing", missing);
+
+	if (shape == NULL)
+		return NULL;
+	for (int reg = 0; reg < TDX_REGISTERS; reg++) {
+		const char *name = tdx_register_name(reg);
+
+		if (regs->has[reg])
+			set(values, name, json_doc_hex_new(regs->value[reg], SHA384_SIZE));
+		else if (regs->why_not[reg][0] != '\0')
+			set(missing, name, json_string(regs->why_not[reg]));
+	}
+	if (request->memory[i] != 0)
+		set(shape, "memory_bytes", json_integer((json_int_t)request->memory[i]));
+	return shape;
+}
+
+static int add_steps(const struct request *request, json_t *doc, struct err *err)
+{
+	json_t *all = json_object();
+
+	if (!request->options->explain) {
+		json_decref(all);
+		return 0;
+	}
+	if (!set(doc, "steps", all))
+		return err_fail(err, -ENOMEM, "out of memory");
+	for (int reg = 0; reg < TDX_REGISTERS; reg++) {
+		json_t *steps;
+		int rc;
+
+		if (request->derive[reg].count == 0)
+			continue;
+		rc = derive_steps_json(&request->derive[reg], &steps, err);
+		if (rc != 0)
+			return rc;
+		if (!set(all, tdx_register_name(reg), steps))
+			return err_fail(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static int make_json(const struct request *request, struct buf *to, struct err *err)
+{
+	const struct options *o = request->options;
+	const struct tdx_registers *first = &request->regs[0];
+	JSON_AUTO *doc = json_pack("{s:s, s:s, s:s, s:s, s:b, s:{}, s:[]}", "schema",
+		"assay-measurement/1", "tee", "tdx", "vmm", o->vmm, "mrtd_order",
+		first->order == TDX_ORDER_TWO ? "two" : "single", "acpi_verified", 0, "inputs",
+		"measurements");
+	json_t *inputs = json_object_get(doc, "inputs");
+	int rc = 0;
+
+	if (inputs == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (!set_file(inputs, "firmware", o->firmware, err, &rc) ||
+		!set_file(inputs, "kernel", o->kernel, err, &rc) ||
+		!set_file(inputs, "initrd", o->initrd, err, &rc))
+		return rc != 0 ? rc : err_fail(err, -EINVAL, "a file name that is not UTF-8");
+	if (request->input.cmdline != NULL &&
+		!set(inputs, "cmdline", json_pack("{s:s}", "text", request->input.cmdline)))
+		return err_fail(err, -EINVAL, "a command line that is not UTF-8");
+	if (first->generation[0] != '\0')
+		set(doc, "firmware_generation", json_string(first->generation));
+	for (size_t i = 0; i < request->shapes; i++)
+		if (json_array_append_new(
+			    json_object_get(doc, "measurements"), shape_json(request, i)) != 0)
+			return err_fail(err, -ENOMEM, "out of memory");
+	rc = add_steps(request, doc, err);
+	return rc != 0 ? rc : json_doc_write(doc, to, err);
+}
+
+static int run(struct request *request, struct err *err)
+{
+	BUF_AUTO text = {0};
+	int rc = load(request, err);
+
+	if (rc == 0)
+		rc = measure(request, err);
+	if (rc == 0)
+		rc = request->json ? make_json(request, &text, err)
+				   : make_text(request, &text, err);
+	if (rc != 0)
+		return rc;
+	if (!request->json)
+		print_missing(request);
+	if (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout) != 0)
+		return err_sys(err, "standard output");
+	return 0;
+}
+
+static int print_help(const struct opt_verb *verb)
+{
+	BUF_AUTO text = {0};
+
+	opt_help(verb, &text);
+	buf_str(&text, "\nVMM profiles:\n");
+	for (const char *name = tdx_vmm_next(NULL); name != NULL; name = tdx_vmm_next(name)) {
+		const struct tdx_vmm *vmm;
+		struct err err = {0};
+
+		if (tdx_vmm_find(name, &vmm, &err) == 0)
+			buf_fmt(&text, "  %-18s %s\n", name, vmm->source);
+	}
+	fputs(buf_cstr(&text), stdout);
+	return ERR_EXIT_OK;
+}
+
+int cmd_measure_tdx(int argc, char **argv)
+{
+	struct options o = {.firmware = NULL};
+	const struct opt opts[] = {
+		{"firmware", 'f', OPT_STR, &o.firmware, "FILE",
+			"TDVF image (OVMF with TDX metadata)"},
+		{"vmm", 0, OPT_STR, &o.vmm, "NAME", "VMM profile, from the list below"},
+		{"kernel", 'k', OPT_STR, &o.kernel, "FILE", "kernel of a direct boot"},
+		{"initrd", 'i', OPT_STR, &o.initrd, "FILE", "initrd that goes with it"},
+		{"cmdline", 'c', OPT_TEXT, &o.cmdline, "TEXT", "kernel command line"},
+		{"cmdline-file", 0, OPT_STR, &o.cmdline_file, "FILE",
+			"the same from a file, byte for byte"},
+		{"memory", 'm', OPT_STR, &o.memory, "SIZE[,SIZE...]", "guest memory, 2G or 512M"},
+		{"acpi", 0, OPT_STR, &o.acpi, "DIR",
+			"etc/table-loader, etc/acpi/rsdp and etc/acpi/tables, for RTMR0"},
+		{"mrtd-order", 0, OPT_STR, &o.order, "single|two",
+			"how pages are added; as the VMM does unless given"},
+		{"register", 0, OPT_STR, &o.only, "NAME", "print the bare value of one register"},
+		{"format", 0, OPT_STR, &o.format, "text|json", "of the output; text unless given"},
+		{"explain", 0, OPT_FLAG, &o.explain, NULL, "show every page and event (one shape)"},
+		OPT_END,
+	};
+	const struct opt_verb verb = {"measure tdx --firmware FILE --vmm NAME [options]",
+		"Computes MRTD of a TDX guest and, for a direct boot, the RTMRs that can be "
+		"predicted.",
+		opts, 0, 0};
+	struct request request = {.options = &o};
+	struct err err = {0};
+	size_t count;
+	char **args;
+	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+
+	if (rc == OPT_HELP)
+		return print_help(&verb);
+	if (rc == 0)
+		rc = run(&request, &err);
+	request_done(&request);
+	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+}
