@@ -19,6 +19,9 @@ static const struct verb {
 	{"measure", cmd_measure, "compute launch digests and runtime registers"},
 	{"cmdline", cmd_cmdline, "write Kata's kernel command lines, and check any"},
 	{"initdata", cmd_initdata, "initdata documents, their digests and carriers"},
+	{"policy", cmd_policy, "what an agent policy answers, and whether it is locked"},
+	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
+	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 };
 

@@ -10,8 +10,10 @@
 int cmd_measure(int argc, char **argv);
 int cmd_refs(int argc, char **argv);
 int cmd_idblock(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
 int cmd_cmdline(int argc, char **argv);
 int cmd_initdata(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 
 /* The sub-verbs of `assay measure`: rows of the table in cmd-measure.c. */
 int cmd_measure_tdx(int argc, char **argv);
