@@ -207,6 +207,7 @@ static int make_text(const struct request *request, struct buf *to, struct err *
 		if (request->derive[reg].count == 0 ||
 			(request->input.want != 0 && (request->input.want & TDX_WANT(reg)) == 0))
 			continue;
+		buf_fmt(to, "%s\n", tdx_register_name(reg));
 		rc = derive_text(&request->derive[reg], to, err);
 		if (rc != 0)
 			return rc;

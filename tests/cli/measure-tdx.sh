@@ -1,0 +1,101 @@
+#!/bin/sh
+# assay measure tdx: values, shapes, formats and refusals. The kernel in tests/data is a synthetic bzImage with an EFI stub's
+# headers and the GUID of the CC measurement protocol.
+. "$(dirname "$0")/../tap.sh"
+kernel=$TOP/tests/data/tdx/kernel.bin
+firmware=$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd
+older=$SHARED/vectors/sev-snp/debian/OVMF_2022.11-6+deb12u2.fd
+printf 'an initrd' >"$T/initrd"
+
+tdx() {
+	"$ASSAY" measure tdx "$@"
+}
+
+fails 2 'no firmware given' "no firmware" tdx --vmm qemu-10.1
+fails 2 'no VMM given' "no VMM" tdx --firmware "$kernel"
+fails 2 'unknown VMM "qemu-1": known are qemu-8.2-canonical' "an unknown VMM" tdx --firmware "$kernel" --vmm qemu-1
+fails 2 'firmware has no TDX metadata' "a firmware without metadata" tdx --firmware "$kernel" --vmm qemu-10.1
+fails 3 'no-such-file' "a missing firmware" tdx --firmware "$T/no-such-file" --vmm qemu-10.1
+fails 2 'an initrd without a kernel' "an initrd alone" tdx --firmware "$kernel" --vmm qemu-10.1 --initrd "$T/initrd"
+fails 2 'a command line without a kernel' "a command line alone" tdx --firmware "$kernel" --vmm qemu-10.1 --cmdline x
+fails 2 'ACPI tables without a kernel' "ACPI tables alone" tdx --firmware "$kernel" --vmm qemu-10.1 --acpi "$T"
+fails 2 '^assay: --memory: "2X" is no size' "a bad size" tdx --firmware "$kernel" --vmm qemu-10.1 --memory 1G,2X
+fails 2 '^assay: --memory: "0" is no size' "no memory" tdx --firmware "$kernel" --vmm qemu-10.1 --memory 0
+fails 2 '^assay: --mrtd-order: single or two' "a bad order" tdx --firmware "$kernel" --vmm qemu-10.1 --mrtd-order three
+fails 2 '^assay: --register: ' "a bad register" tdx --firmware "$kernel" --vmm qemu-10.1 --register pcr0
+fails 2 '^assay: --format: ' "a bad format" tdx --firmware "$kernel" --vmm qemu-10.1 --format xml
+fails 2 'not JSON' "a bare register as JSON" tdx --firmware "$kernel" --vmm qemu-10.1 --format json --register mrtd
+fails 2 'one memory size only' "an explanation of two shapes" tdx --firmware "$kernel" --vmm qemu-10.1 --memory 1G,2G --explain
+fails 2 'only one of them' "two command lines" tdx --firmware "$kernel" --vmm qemu-10.1 --kernel "$kernel" --cmdline a \
+	--cmdline-file "$kernel"
+
+if [ -z "$SHARED" ] || [ ! -f "$firmware" ]; then
+	skip "registers of real firmware" "no reference data"
+	done_testing
+fi
+
+same "MRTD, single-pass" "$(tdx --firmware "$older" --vmm qemu-10.1 --register mrtd)" \
+	4c7206f0f483c524f12c366c711e9049030a8d47c471ee5aa9c4999a08de4057fb887fed0744d5631a212967fb231c47
+same "MRTD, two-pass by the VMM" "$(tdx --firmware "$older" --vmm qemu-8.2-canonical --register mrtd)" \
+	acccbcc870a381adab0d3919d90a7f268ac3b0364771f202ed4bb4e892d045b33db3b32e6924cba830a724eed443f7e1
+same "MRTD, two-pass on request" "$(tdx --firmware "$older" --vmm qemu-10.1 --mrtd-order two --register mrtd)" \
+	acccbcc870a381adab0d3919d90a7f268ac3b0364771f202ed4bb4e892d045b33db3b32e6924cba830a724eed443f7e1
+
+# A firmware that does not measure: MRTD, and one line for each register that is missing.
+tdx --firmware "$older" --vmm qemu-10.1 --kernel "$kernel" >"$T/out" 2>"$T/why"
+same "without CC measurement: MRTD alone" "$(cut -d= -f1 "$T/out" | tr '\n' ' ')" "mrtd "
+same "and why the others are missing" "$(grep -c 'measures nothing into RTMRs' "$T/why")" 3
+fails 2 'rtmr1: the firmware measures nothing' "a wanted register that is missing" \
+	tdx --firmware "$older" --vmm qemu-10.1 --kernel "$kernel" --register rtmr1
+fails 2 'rtmr3 cannot be predicted' "RTMR3" tdx --firmware "$firmware" --vmm qemu-10.1 --kernel "$kernel" --register rtmr3
+tail -c 3653632 "$firmware" >"$T/code.fd"
+fails 2 'code.fd: TDX metadata section 0 .BFV.: data .* lies beyond' "a split CODE image" \
+	tdx --firmware "$T/code.fd" --vmm qemu-10.1
+
+# ACPI blobs of a TD on hardware: its RTMR0.
+blob=$SHARED/vectors/tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial.etc_
+mkdir -p "$T/fw/etc/acpi"
+cp "${blob}table-loader" "$T/fw/etc/table-loader"
+cp "${blob}acpi_rsdp" "$T/fw/etc/acpi/rsdp"
+cp "${blob}acpi_tables" "$T/fw/etc/acpi/tables"
+boot() {
+	tdx --firmware "$firmware" --vmm qemu-10.1 --kernel "$kernel" --initrd "$T/initrd" --cmdline "console=hvc0" "$@"
+}
+same "RTMR0 of a TD on hardware" "$(boot --memory 2G --acpi "$T/fw" --register rtmr0)" \
+	5aca07b1e885e17d1aeaf9d94edb2674767a61547cf8a49f26b73b4a43baeb04d147ba1953310852bbdcb13f0cfcac17
+fails 2 'rtmr0: the ACPI tables are needed' "RTMR0 without ACPI" boot --memory 2G --register rtmr0
+fails 2 'rtmr0: the memory size is needed' "RTMR0 without memory" boot --acpi "$T/fw" --register rtmr0
+fails 2 'one memory size only' "one ACPI directory for two shapes" boot --acpi "$T/fw" --memory 1G,2G
+echo x >"$T/fw/etc/acpi/rsdp"
+fails 2 'etc/acpi/rsdp: not an RSDP' "a wrong RSDP" boot --memory 2G --acpi "$T/fw"
+echo x >"$T/fw/etc/table-loader"
+fails 2 'etc/table-loader: 2 bytes are no linker script' "a wrong linker script" boot --memory 2G --acpi "$T/fw"
+rm "$T/fw/etc/acpi/tables"
+fails 3 'etc/acpi/tables' "a missing table blob" boot --memory 2G --acpi "$T/fw"
+cp "${blob}acpi_rsdp" "$T/fw/etc/acpi/rsdp"
+cp "${blob}table-loader" "$T/fw/etc/table-loader"
+echo x >"$T/fw/etc/acpi/tables"
+fails 2 'etc/acpi/tables: 2 bytes hold no table' "wrong tables" boot --memory 2G --acpi "$T/fw"
+
+# Shapes and formats.
+boot --memory 1G,2G >"$T/out" 2>/dev/null
+same "one block for each memory size" "$(grep -c '^# memory=' "$T/out")/$(grep -c '^rtmr1=' "$T/out")" 2/2
+same "RTMR1 does not depend on memory with QEMU 10" "$(grep '^rtmr1=' "$T/out" | sort -u | wc -l)" 1
+tdx --firmware "$firmware" --vmm qemu-9.2 --kernel "$kernel" --initrd "$T/initrd" --memory 1G,2G >"$T/out" 2>/dev/null
+same "but it does with QEMU 9.2" "$(grep '^rtmr1=' "$T/out" | sort -u | wc -l)" 2
+boot --memory 2G --format json --explain >"$T/json" 2>"$T/why"
+ok "JSON parses" python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$T/json"
+same "and says all on stdout" "$(wc -c <"$T/why")" 0
+same "with the same value" "$(sed -n 's/^        "rtmr2": "\(.*\)"$/\1/p' "$T/json")" "$(boot --register rtmr2)"
+ok "and that ACPI was not verified" grep -q '"acpi_verified": false' "$T/json"
+same "every page and event is explained" "$(boot --memory 2G --explain 2>/dev/null | grep -c 'EV_EVENT_TAG')" 2
+printf 'console=hvc0' >"$T/line"
+same "the command line from a file" \
+	"$(tdx --firmware "$firmware" --vmm qemu-10.1 --kernel "$kernel" --initrd "$T/initrd" --cmdline-file "$T/line" --register rtmr2)" \
+	"$(boot --register rtmr2)"
+printf 'a\0b' >"$T/line"
+fails 2 'a NUL in the command line' "a NUL in it" tdx --firmware "$firmware" --vmm qemu-10.1 --kernel "$kernel" --cmdline-file "$T/line"
+: >"$T/empty"
+fails 2 'empty: empty' "an empty initrd" tdx --firmware "$firmware" --vmm qemu-10.1 --kernel "$kernel" --initrd "$T/empty"
+fails 2 'no EFI stub|not a bzImage' "a kernel that is none" tdx --firmware "$firmware" --vmm qemu-10.1 --kernel "$T/initrd"
+done_testing
