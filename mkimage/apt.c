@@ -417,7 +417,7 @@ static int simulate(const struct session *session, const struct lock_set *set,
 	if (args == NULL)
 		return no_memory(err);
 	args[n++] = "apt-get";
-	args[n++] = "-qq";
+	args[n++] = "-q"; /* once: twice would hide which dependency is missing */
 	args[n++] = "-y";
 	args[n++] = "-s";
 	args[n++] = "-o";

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Recipes at the command line: ours are read and their locks answer to them; a broken one is one line with file and line number.
+. "$(dirname "$0")/../tap.sh"
+
+printf 'Dir::Etc "%s";\nDir::Etc::parts "/dev/null";\nDir::Etc::main "/dev/null";\n' "$T/etc" >"$T/apt.conf"
+export APT_CONFIG="$T/apt.conf"
+mkdir "$T/empty"
+
+# With an empty mirror a fetch gets as far as its first package, past the recipe, the lock and how they fit.
+for recipe in "$TOP"/rootfs-recipes/*/; do
+	name=$(basename "$recipe")
+	fails 3 'has gone from the archive .*; lock again: assay lock ' "$name: its lock answers to it" \
+		"$ASSAY" fetch "$recipe" --cache "$T/cache" --mirror "file://$T/empty"
+	same "$name: no host in recipe or lock" "$(grep -E '[a-z]+://' "$recipe/recipe.toml" "$recipe/recipe.lock")" ""
+done
+
+fetch() { # the recipe's text, as for printf
+	mkdir -p "$T/r"
+	# shellcheck disable=SC2059
+	printf "$@" >"$T/r/recipe.toml"
+	set -- "$ASSAY" fetch "$T/r" --cache "$T/cache"
+	"$@"
+}
+fails 2 '/r/recipe.toml:2: not UTF-8$' "broken UTF-8" fetch '\n# \377'
+fails 2 '/r/recipe.toml:1: expected "=" after a key$' "no TOML" fetch 'recipe'
+fails 2 '/r/recipe.toml:3: unknown key nmae$' "a misspelt key" fetch 'schema = "assay-recipe/1"\n\nnmae = "x"\n'
+fails 2 '/r/recipe.toml:1: unknown key a\\x0ab\\x1b\[31m$' "a key of control characters is escaped" fetch '"a\\nb\\u001b[31m" = 1\n'
+fails 2 '/r/recipe.toml:1: unknown key 0{60}$' "a long key is cut" fetch "%0200d = 1" 0
+fails 2 '/r/recipe.toml:1: schema "assay-recipe/9" is not "assay-recipe/1"$' "another schema" fetch \
+	'schema = "assay-recipe/9"\nname = "x"\narchitecture = "amd64"\ntimestamp = 0\n'
+head -c 1100000 /dev/zero | tr '\0' '\n' >"$T/r/recipe.toml"
+fails 3 'recipe.toml: 1100000 bytes, more than the limit of 1048576' "a recipe over 1 MiB" "$ASSAY" fetch "$T/r" --cache "$T/cache"
+rm "$T/r/recipe.toml"
+fails 3 'r/recipe.toml: No such file' "a directory without a recipe" "$ASSAY" fetch "$T/r" --cache "$T/cache"
+mkfifo "$T/pipe"
+fails 2 'pipe: not a regular file' "a pipe is no recipe, and nobody waits for it" "$ASSAY" fetch "$T/pipe" --cache "$T/cache"
+done_testing
