@@ -167,7 +167,8 @@ static void check_digest(void)
 
 	digest_of(base, want);
 	/* A contract: when this value changes, every lock is stale. */
-	is_str(want, "813c1f48d7a3311d8782bf3ea57c9adf39eb0fe6d345b81e1240949d950e9533", "is a fixed one");
+	is_str(want, "813c1f48d7a3311d8782bf3ea57c9adf39eb0fe6d345b81e1240949d950e9533",
+		"is a fixed one");
 	digest_of(RECIPE("", "d", "'main'", "'g++', 'libc6'", "'ucf'", "false"), got);
 	is_str(got, want, "the order of packages does not matter");
 	digest_of(RECIPE("description = 'x'\n", "d", "'main'", "'libc6', 'g++'", "'ucf'",
