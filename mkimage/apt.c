@@ -510,7 +510,9 @@ static int fill_package(const struct session *session, const struct lock_set *se
 {
 	AUTO_FREE char *size = stanza_field(stanza, end, "Size");
 	AUTO_FREE char *sha256 = stanza_field(stanza, end, "SHA256");
+	BUF_AUTO what = {0};
 
+	buf_fmt(&what, "suite %s", session->suite->name);
 	package->set = strdup(set->name);
 	package->name = stanza_field(stanza, end, "Package");
 	package->version = stanza_field(stanza, end, "Version");
@@ -526,10 +528,10 @@ static int fill_package(const struct session *session, const struct lock_set *se
 		memmove(package->path, package->path + 2, strlen(package->path) - 1);
 	if (strspn(size, "0123456789") != strlen(size) || strlen(size) > 18 ||
 		!hex_decode(sha256, package->sha256, SHA256_SIZE))
-		return err_fail(err, -EBADMSG, "suite %s: %s has no size or no SHA-256",
-			session->suite->name, package->name);
+		return err_fail(err, -EBADMSG, "%s: %s has no size or no SHA-256", buf_cstr(&what),
+			package->name);
 	package->size_bytes = strtoull(size, NULL, 10);
-	return lock_check_package(package, session->suite->name, err);
+	return lock_check_package(package, buf_cstr(&what), err);
 }
 
 static bool has_package(const struct lock *lock, const struct lock_package *package)

@@ -6,6 +6,7 @@ archive=$T/mirror/debian
 archive_url=file://$archive
 keyring=$T/keys.gpg
 archive_why=
+archive_filter=
 export GNUPGHOME="$T/gpg"
 
 # A package in the pool: NAME VERSION FIELD...
@@ -34,11 +35,11 @@ archive_index() {
 	done
 }
 
-# Publishes the pool as SUITE with the given extra fields in its Release file.
+# Publishes the pool as SUITE with the given extra fields in its Release file; the sed script $archive_filter changes the index.
 archive_suite() {
 	suite_dir=$archive/dists/$1
 	mkdir -p "$suite_dir/main/binary-amd64"
-	archive_index >"$suite_dir/main/binary-amd64/Packages"
+	archive_index | sed "$archive_filter" >"$suite_dir/main/binary-amd64/Packages"
 	{
 		printf 'Origin: Test\nSuite: %s\nCodename: %s\nArchitectures: amd64\nComponents: main\n' "$1" "$1"
 		printf 'Date: %s\n' "$(LC_ALL=C date -u -R | sed 's/+0000/UTC/')"
@@ -61,8 +62,9 @@ archive_make() {
 	for tool in apt-get apt-cache dpkg-deb gpg gpgv; do
 		command -v $tool >/dev/null || { archive_why="no $tool here"; return 1; }
 	done
-	mkdir -p -m 700 "$GNUPGHOME"
+	mkdir -m 700 "$GNUPGHOME"
 	archive_key archive "$keyring" || { archive_why="gpg cannot make a key here"; return 1; }
+	archive_package base 0.9
 	archive_package base 1.0 'Depends: libbase (>= 1)' 'Recommends: extra'
 	archive_package libbase 2:1.2~rc1+b2
 	archive_package extra 1

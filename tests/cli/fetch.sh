@@ -118,6 +118,13 @@ printf x >"$cached"
 ok "a damaged copy is replaced" fetch plain
 ok "by the right one" cmp "$cached" "$deb"
 
+without
+fails 3 'File too large' "no room for the file" sh -c \
+	"trap '' XFSZ; ulimit -f 36; exec '$ASSAY' fetch '$T/recipe' --cache '$T/cache' --mirror '$url/plain/debian'"
+ok "what had room stays for the next run" test -s "$cached.part" -a ! -e "$cached"
+ok "which goes on" fetch range
+ok "to the right bytes" cmp "$cached" "$deb"
+
 # Two at once do not step on each other.
 without
 : >"$T/requests"

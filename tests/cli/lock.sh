@@ -114,6 +114,21 @@ sed '1,/^$/d; /^-----BEGIN PGP SIGNATURE/,$d; s/stable/unsigned/' "$archive/dist
 archive_recipe "$T/unsigned" 's/distribution = .*/distribution = "unsigned"/'
 fails 1 'suite stable: .*not signed' "an unsigned suite" lock_here "$T/unsigned"
 
+archive_filter='/^SHA256:/d'
+archive_suite weak
+archive_recipe "$T/weak" 's/distribution = .*/distribution = "weak"/'
+fails 2 'suite stable: .* has no size or no SHA-256' "a suite without digests" lock_here "$T/weak"
+archive_filter='s,^Filename: ,&../,'
+archive_suite leaving
+archive_recipe "$T/leaving" 's/distribution = .*/distribution = "leaving"/'
+fails 2 'suite stable: path "\.\./pool.*leaves the archive' "a suite whose files leave it" lock_here "$T/leaving"
+archive_filter='s,^Filename: ,&./,'
+archive_suite dotted
+archive_recipe "$T/dotted" 's/distribution = .*/distribution = "dotted"/'
+ok "a suite whose files start with a dot" lock_here "$T/dotted"
+same "is locked without it" "$(grep '^path' "$T/dotted/recipe.lock")" "$(grep '^path' "$T/recipe/recipe.lock")"
+archive_filter=
+
 # What cannot be resolved.
 archive_recipe "$T/bad" 's/"base"/"base", "no-such-package"/'
 fails 2 'bad/recipe.toml: no-such-package: the suite stable has no package of that name' "a missing package" lock_here "$T/bad"
@@ -132,6 +147,13 @@ fails 2 'mirror nonsense: not a URL nor ARCHIVE=URL' "a mirror that is none" loc
 fails 2 'neither --cache nor XDG_CACHE_HOME nor HOME' "no place for the cache" env -u HOME -u XDG_CACHE_HOME "$ASSAY" lock "$T/recipe"
 fails 3 'standard output' "a full stdout" sh -c "exec '$ASSAY' lock '$T/recipe' --cache '$T/cache' --mirror '$archive_url' --keyring '$keyring' >/dev/full"
 fails 3 'no-dir/x.lock' "a lock that cannot be written" lock_here "$T/recipe" -o "$T/no-dir/x.lock"
+mkdir "$T/a\"b"
+fails 2 'apt cannot work in a directory of that name' "a cache whose name apt cannot read" \
+	"$ASSAY" lock "$T/recipe" --cache "$T/a\"b" --mirror "$archive_url"
+mkdir "$T/bin"
+printf '#!/bin/sh\necho broken >&2\nexit 100\n' >"$T/bin/apt-config"
+chmod +x "$T/bin/apt-config"
+fails 3 'apt-config failed: broken' "a machine whose apt is broken" env PATH="$T/bin:$PATH" "$ASSAY" lock "$T/recipe" --cache "$T/cache"
 same "no staged files are left" "$(find "$T/recipe" "$T/bad" -name '*stage*')" ""
 
 # An ordinary user.
