@@ -68,6 +68,8 @@ static int some_bytes(struct reading *reading, uint64_t max, const unsigned char
 
 	*ret = reading->block;
 	*ret_n = n;
+	if (n == 0)
+		return 0;
 	reading->block += n;
 	reading->left -= n;
 	reading->pos += n;
