@@ -1,7 +1,7 @@
 # Booting guests: sourced after tap.sh. QEMU with KVM where a short probe boots, else with TCG.
 #   boot_build                 $boot_dir: a build of rootfs-recipes/kata-debian ($ASSAY_BUILD_DIR when set); or skips all
 #   boot_disk INIT             $boot_disk and $boot_root: a quick disk with INIT as /sbin/init, its root parameters
-#   boot NAME DISK CMDLINE     boots $boot_dir's kernel and initrd; the console is in $boot_log, how it ended in $boot_end:
+#   boot NAME DISK CMDLINE     boots $boot_dir's kernel and initrd ($boot_initrd when set); the console is in $boot_log, how it ended in $boot_end:
 #                              report (the agent's report came), off (the guest powered off or panicked), limit
 #   boot_line NAME PATTERN     PID 1 said exactly one line, which matches, and there was no report
 #   flip FILE OFFSET           flips the lowest bit of one byte
@@ -61,11 +61,13 @@ boot_cpu() {
 }
 
 boot_limit=$BOOT_SECONDS
+boot_initrd=
 boot() { # NAME DISK CMDLINE
 	boot_log=$T/$1.log
 	: >"$boot_log"
+	: >"$T/.qemu"
 	qemu-system-x86_64 -machine "q35,accel=$BOOT_ACCEL" -cpu "$(boot_cpu)" -smp 1 -m 1024 -nodefaults -no-user-config \
-		-display none -no-reboot -kernel "$boot_dir/vmlinuz" -initrd "$boot_dir/initrd.img" -append "$3" \
+		-display none -no-reboot -kernel "$boot_dir/vmlinuz" -initrd "${boot_initrd:-$boot_dir/initrd.img}" -append "$3" \
 		-chardev "file,id=console,path=$boot_log" -device virtio-serial-pci -device virtconsole,chardev=console \
 		-drive "file=$2,format=raw,if=none,id=root,readonly=on" -device virtio-blk-pci,drive=root \
 		>"$T/.qemu" 2>&1 </dev/null &

@@ -6,7 +6,6 @@
 boot_build
 disk=$boot_dir/rootfs.img
 cmdline=$(cat "$boot_dir/cmdline")
-# [A-Z]=N of "root_hash=<h>,salt=<s>,data_blocks=N,..."
 blocks=$(sed 's/.*data_blocks=\([0-9]*\).*/\1/' "$boot_dir/kernel_verity_params")
 p1=1048576
 p2=$((p1 + blocks * 4096))
@@ -26,8 +25,13 @@ same 'verified and read-only' "$(boot_value root_dm_status) $(boot_value root_re
 ok 'its root hash is the one of the build' grep -q "root_dm_table=.* $(cat "$boot_dir/root_hash") " "$boot_log"
 same 'the command line is the one of the build' "$(boot_value cmdline)" "$cmdline"
 ok 'the agent says that it is a stand-in' grep -q '^agent=stand-in ' "$boot_log"
-policy=$(boot_value policy_sha256)
-ok "the policy is the manifest's" grep -q "\"${policy:-none}\"" "$boot_dir/manifest.json"
+manifest() { # OBJECT KEY: a string of one of the manifest's top-level objects
+	sed -n "/^  \"$1\": {/,/^  }/s/^    \"$2\": \"\(.*\)\",*$/\1/p" "$boot_dir/manifest.json"
+}
+same "the policy is the manifest's" "$(boot_value policy_sha256)" "$(manifest policy sha256)"
+same "the kernel is the manifest's" "$(boot_value kernel)" "$(manifest kernel version)"
+same 'systemd started the agent as its service' "$(boot_value init) $(boot_value cgroup)" \
+	'systemd 0::/system.slice/kata-agent.service'
 ok 'PID 1 says nothing' test -z "$(boot_said)"
 
 tampered() { # NAME OFFSET

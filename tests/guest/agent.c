@@ -139,6 +139,10 @@ int main(void)
 	first_line("/proc/uptime", text, sizeof(text));
 	text[strcspn(text, " ")] = '\0';
 	add("uptime_seconds=%s\n", text);
+	first_line("/proc/1/comm", text, sizeof(text));
+	add("init=%s\n", text);
+	first_line("/proc/self/cgroup", text, sizeof(text));
+	add("cgroup=%s\n", text);
 	add_root();
 	add_policy();
 	add_environment(environ);

@@ -6,6 +6,7 @@
  *   guest-image initrd zstd|gzip|none DIRECTORY FILE NAME...
  *                                                 an initrd with the modules NAME... of DIRECTORY, which is
  *                                                 usr/lib/modules/VERSION; prints what is loaded, in order
+ *   guest-image raw FILE MODULE...                an initrd that loads the files MODULE... as they are
  *   guest-image list FILE                         what an uncompressed initrd holds: mode, size, sha256, name
  */
 #define _GNU_SOURCE
@@ -153,6 +154,32 @@ static int verb_initrd(char **args, struct err *err)
 	return rc;
 }
 
+/* "dir/NAME.ko" as a module called NAME, unread by anything of ours. */
+static int take_module(const char *path, struct module *ret, struct err *err)
+{
+	const char *base = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+
+	ret->name = strndup(base, strcspn(base, "."));
+	return io_read_file(path, MODULES_BYTES_MAX, &ret->elf, err);
+}
+
+static int verb_raw(char **args, struct err *err)
+{
+	struct initrd_spec spec = {.timestamp = TIMESTAMP, .compression = INITRD_NONE};
+	MODULES_AUTO modules = {.items = calloc(64, sizeof(*modules.items))};
+	BUF_AUTO initrd = {0};
+	int rc = 0;
+
+	while (rc == 0 && args[1 + modules.count] != NULL) {
+		rc = take_module(args[1 + modules.count], &modules.items[modules.count], err);
+		modules.count++;
+	}
+	spec.modules = &modules;
+	if (rc == 0)
+		rc = initrd_build(&spec, &initrd, err);
+	return rc != 0 ? rc : io_publish(args[0], initrd.data, initrd.len, err);
+}
+
 static int verb_list(char **args, struct err *err)
 {
 	BUF_AUTO bytes = {0};
@@ -183,6 +210,7 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{"disk", 3, 3, verb_disk},
 		{"initrd", 3, 64, verb_initrd},
+		{"raw", 1, 64, verb_raw},
 		{"list", 1, 1, verb_list},
 	};
 	struct err err = {0};
@@ -196,6 +224,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err.msg);
 		return err_status(err.code);
 	}
-	fprintf(stderr, "usage: guest-image disk|initrd|list ...\n");
+	fprintf(stderr, "usage: guest-image disk|initrd|raw|list ...\n");
 	return 2;
 }
