@@ -41,7 +41,8 @@ ORACLE_BIN := $(patsubst tests/oracle/%.c,$(B)/tests/oracle/%,$(ORACLE_SRC))
 
 # The guest's own programs do not follow CC and CFLAGS: their bytes are measured. musl keeps them small.
 GUEST_CC     := musl-gcc
-GUEST_CFLAGS := -std=c17 -Os -static -fno-ident -ffunction-sections -fdata-sections -Wall -Wextra -Werror \
+GUEST_CFLAGS := -std=c17 -Os -static -fno-ident -ffunction-sections -fdata-sections \
+	$(WARN) -Werror \
 	-ffile-prefix-map=$(CURDIR)=. -Wl,--gc-sections,--build-id=none -s
 GUEST_BIN := build/guest/init build/guest/kata-agent-stand-in
 
@@ -80,11 +81,11 @@ $(B)/initrd/init-blob.o: initrd/init-blob.S build/guest/init
 guest: $(GUEST_BIN)
 build/guest/init: $(wildcard initrd/guest/*.c initrd/guest/*.h)
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) -I. -o $@ $(filter %.c,$^)
+	$(GUEST_CC) $(GUEST_CFLAGS) -I. -o $@ $(sort $(filter %.c,$^))
 build/guest/kata-agent-stand-in: $(wildcard tests/guest/*.c) initrd/guest/dm.c initrd/guest/sha256.c \
 		$(wildcard initrd/guest/*.h)
 	@mkdir -p $(@D)
-	$(GUEST_CC) $(GUEST_CFLAGS) -I. -o $@ $(filter %.c,$^)
+	$(GUEST_CC) $(GUEST_CFLAGS) -I. -o $@ $(sort $(filter %.c,$^))
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/librooms.a $(B)/libcore.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_ALL)

@@ -19,7 +19,7 @@
 
 #define CPIO_NAME_MAX	 4095
 #define CPIO_COMP_MAX	 255
-#define CPIO_ENTRIES_MAX (1u << 20)
+#define CPIO_ENTRIES_MAX (1u << 18)
 
 struct cpio_entry {
 	const char *name; /* "" is the root (which others write as ".") */

@@ -247,6 +247,7 @@ int initrd_build(const struct initrd_spec *spec, struct buf *ret, struct err *er
 {
 	struct plan plan __attribute__((cleanup(plan_done))) = {0};
 	BUF_AUTO cpio = {0};
+	BUF_AUTO packed = {0};
 	int code;
 
 	if (spec->timestamp > UINT32_MAX)
@@ -255,6 +256,10 @@ int initrd_build(const struct initrd_spec *spec, struct buf *ret, struct err *er
 	if (code == 0)
 		code = cpio_write(plan.entries, plan.count, (uint32_t)spec->timestamp, &cpio, err);
 	if (code == 0)
-		code = compressions[spec->compression].compress(&cpio, ret, err);
-	return code;
+		code = compressions[spec->compression].compress(&cpio, &packed, err);
+	if (code != 0)
+		return code;
+	*ret = packed;
+	packed = (struct buf){0};
+	return 0;
 }

@@ -35,7 +35,7 @@ struct initrd_spec {
 	const struct modules *modules; /* in load order; NULL for none */
 };
 
-/* Appends the initrd to @ret, which must be empty. -EINVAL for a timestamp or an init that cannot be. */
+/* Makes the initrd; @ret is overwritten. -EINVAL for a timestamp or an init that cannot be. */
 int initrd_build(const struct initrd_spec *spec, struct buf *ret, struct err *err) MUST_CHECK;
 
 /* "zstd", "gzip" or "none"; -EINVAL for anything else. */

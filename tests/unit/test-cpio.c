@@ -283,6 +283,25 @@ static void test_bad_bytes(void)
 	ok(true, "refused: cut off anywhere");
 }
 
+static void test_limits(void)
+{
+	BUF_AUTO cpio = {0};
+	BUF_AUTO written = {0};
+	CPIO_AUTO back = {0};
+	struct err err = {0};
+	char name[16];
+
+	is_int(cpio_write(sample, CPIO_ENTRIES_MAX + 1u, 0, &written, &err), -EINVAL,
+		"more entries than the limit are not written");
+	for (unsigned i = 0; i <= CPIO_ENTRIES_MAX; i++) {
+		snprintf(name, sizeof(name), "%x", i);
+		add_raw(&cpio, name, S_IFREG, i + 1, 1, "");
+	}
+	add_raw(&cpio, "TRAILER!!!", 0, 0, 1, "");
+	is_int(cpio_read(cpio.data, cpio.len, &back, &err), -EBADMSG, "or read");
+	ok(strstr(err.msg, "too many entries") != NULL, "and it says so (%s)", err.msg);
+}
+
 int main(void)
 {
 	test_golden();
@@ -292,5 +311,6 @@ int main(void)
 	test_foreign();
 	test_bad_entries();
 	test_bad_bytes();
+	test_limits();
 	return tap_done();
 }

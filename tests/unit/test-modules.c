@@ -12,7 +12,7 @@
 
 #define VERSION	  "6.12.1-test"
 #define VERMAGIC  "vermagic=" VERSION " SMP mod_unload "
-#define FILES_MAX 16
+#define FILES_MAX 1100
 
 /* A directory of modules in memory. */
 struct fixture {
@@ -311,6 +311,56 @@ static void test_refused_streams(void)
 	refuse(&fixture, "twice", "kernel/twice.ko.xz: not what its suffix says");
 }
 
+/* A module "mN" that needs what @depends says, under a name that stays. */
+static void add_numbered(struct fixture *fixture, unsigned number, const char *depends)
+{
+	static char paths[FILES_MAX][24];
+	char info[128];
+
+	snprintf(paths[number], sizeof(paths[number]), "kernel/m%u.ko", number);
+	snprintf(info, sizeof(info), "depends=%s\nname=m%u\n" VERMAGIC "\n", depends, number);
+	add_module(fixture, paths[number], info);
+}
+
+static void test_limits(void)
+{
+	static struct fixture many, deep, listed;
+	const char *wanted[MODULES_LOADED_MAX + 1];
+	MODULES_AUTO modules = {0};
+	BUF_AUTO builtin = {0};
+	struct modules_dir dir;
+	struct err err = {0};
+	char text[16];
+
+	add_builtin(&many, "");
+	for (unsigned i = 0; i <= MODULES_LOADED_MAX; i++) {
+		add_numbered(&many, i, "");
+		wanted[i] = strndup(many.paths[1 + i] + 7, strlen(many.paths[1 + i]) - 10);
+	}
+	dir = dir_of(&many);
+	is_int(modules_resolve(&dir, wanted, MODULES_LOADED_MAX + 1, &modules, &err), -EBADMSG,
+		"more modules than the limit");
+	ok(strstr(err.msg, "more than 1024 modules to load") != NULL, "%s", err.msg);
+	is_int(modules_resolve(&dir, wanted, MODULES_LOADED_MAX, &modules, &err), 0,
+		"as many as the limit");
+	for (unsigned i = 0; i <= MODULES_LOADED_MAX; i++)
+		free((char *)(uintptr_t)wanted[i]);
+	add_builtin(&deep, "");
+	for (unsigned i = 0; i <= MODULES_DEPTH_MAX + 1; i++) {
+		snprintf(text, sizeof(text), "m%u", i + 1);
+		add_numbered(&deep, i, text);
+	}
+	add_numbered(&deep, MODULES_DEPTH_MAX + 2, "");
+	refuse(&deep, "m0", "too deeply");
+	for (unsigned i = 0; i <= MODULES_FILES_MAX; i++)
+		buf_fmt(&builtin, "kernel/b%u.ko\n", i);
+	add_builtin(&listed, buf_cstr(&builtin));
+	refuse(&listed, "x", "more than 65536 kernel modules");
+	fixture_done(&many);
+	fixture_done(&deep);
+	fixture_done(&listed);
+}
+
 static int refuse_read(void *arg, size_t i, struct buf *ret, struct err *err)
 {
 	(void)arg;
@@ -337,6 +387,7 @@ int main(void)
 	test_refused_sets();
 	test_refused_modules();
 	test_refused_streams();
+	test_limits();
 	test_read_error();
 	return tap_done();
 }
