@@ -62,13 +62,45 @@ static struct tree_inode new_inode(const struct steps *steps, enum tree_type typ
 		.type = type, .mode = mode, .content.fd = -1, .origin = steps->origin};
 }
 
-/* Adds a node with its missing parents. */
-static int put(struct steps *steps, const char *path, struct tree_inode *inode, struct err *err)
+/* The node that a new one at @path would replace: parents followed, itself not. */
+static const struct tree_node *find_replaced(const struct tree *tree, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
+	char parent[TREE_PATH_MAX + 1], real[2 * TREE_PATH_MAX + 2];
+
+	if (slash == NULL)
+		return tree_find(tree, path);
+	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+	const struct tree_node *dir = tree_resolve(tree, parent);
+
+	if (dir == NULL)
+		return NULL;
+	tree_path(dir, parent);
+	snprintf(real, sizeof(real), "%s%s%s", parent, parent[0] != '\0' ? "/" : "", name);
+	return tree_find(tree, real);
+}
+
+static int add_node(
+	struct steps *steps, const char *path, struct tree_inode *inode, struct err *err)
 {
 	int rc = tree_parents(steps->tree, path, steps->origin, err);
 
-	if (rc == 0)
-		return tree_add(steps->tree, path, inode, TREE_REPLACE, NULL, err);
+	if (rc != 0)
+		return rc;
+	const struct tree_node *there = find_replaced(steps->tree, path);
+
+	if (there != NULL && there->inode->type != TREE_DIR &&
+		there->inode->origin == steps->origin)
+		return err_fail(err, -EBADMSG, "/%s: the recipe gives it twice", path);
+	return tree_add(steps->tree, path, inode, TREE_REPLACE, NULL, err);
+}
+
+/* Adds a node with its missing parents, in place of a package's; what @inode owns is taken. */
+static int put(struct steps *steps, const char *path, struct tree_inode *inode, struct err *err)
+{
+	int rc = add_node(steps, path, inode, err);
+
 	free(inode->content.mem);
 	free(inode->target);
 	return rc;
@@ -255,6 +287,28 @@ static int read_text(struct steps *steps, const char *const paths[2], const char
 	return buf_check(ret, err);
 }
 
+/* Under an origin of their own: a file of the recipe may still replace one of them. */
+static int put_accounts(struct steps *steps, struct accounts *accounts, struct err *err)
+{
+	const struct {
+		const char *path;
+		struct buf *bytes;
+		struct owner owner;
+	} files[] = {
+		{"etc/passwd", &accounts->passwd, {.mode = 0644}},
+		{"etc/group", &accounts->group, {.mode = 0644}},
+		{"etc/shadow", &accounts->shadow, {.mode = 0640, .gid = SHADOW_GROUP}},
+		{"etc/gshadow", &accounts->gshadow, {.mode = 0640, .gid = SHADOW_GROUP}},
+	};
+	const char *recipe_origin = steps->origin;
+	int rc = tree_origin(steps->tree, "accounts", &steps->origin, err);
+
+	for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(*files); i++)
+		rc = put_file(steps, files[i].path, files[i].bytes, &files[i].owner, err);
+	steps->origin = recipe_origin;
+	return rc;
+}
+
 static int add_accounts(struct steps *steps, struct err *err)
 {
 	static const char *const passwd_paths[2] = {"etc/passwd", PASSWD_MASTER};
@@ -272,19 +326,7 @@ static int add_accounts(struct steps *steps, struct err *err)
 	if (rc == 0)
 		rc = accounts_make(buf_cstr(&passwd), passwd_what, buf_cstr(&group), group_what,
 			steps->recipe, &accounts, err);
-	if (rc == 0)
-		rc = put_file(
-			steps, "etc/passwd", &accounts.passwd, &(struct owner){.mode = 0644}, err);
-	if (rc == 0)
-		rc = put_file(
-			steps, "etc/group", &accounts.group, &(struct owner){.mode = 0644}, err);
-	if (rc == 0)
-		rc = put_file(steps, "etc/shadow", &accounts.shadow,
-			&(struct owner){.mode = 0640, .gid = SHADOW_GROUP}, err);
-	if (rc == 0)
-		rc = put_file(steps, "etc/gshadow", &accounts.gshadow,
-			&(struct owner){.mode = 0640, .gid = SHADOW_GROUP}, err);
-	return rc;
+	return rc != 0 ? rc : put_accounts(steps, &accounts, err);
 }
 
 static int add_files(struct steps *steps, struct err *err)
@@ -346,17 +388,13 @@ static int want_unit(struct steps *steps, const struct recipe_unit *unit, struct
 static int add_unit(struct steps *steps, const struct recipe_unit *unit, struct err *err)
 {
 	char path[TREE_PATH_MAX + 1];
-	int n = snprintf(path, sizeof(path), UNIT_DIR "/%s", unit->name);
 
-	if (n < 0 || (size_t)n >= sizeof(path))
-		return err_fail(err, -EBADMSG, "name too long");
+	snprintf(path, sizeof(path), UNIT_DIR "/%s", unit->name);
 	if (unit->mask)
 		return put_link(steps, path, "/dev/null", err);
-	int rc = 0;
-
-	if (unit->has_source)
-		rc = put_source(steps, path, &unit->source, &(struct owner){.mode = 0644}, err);
-	return rc;
+	if (!unit->has_source)
+		return 0;
+	return put_source(steps, path, &unit->source, &(struct owner){.mode = 0644}, err);
 }
 
 /* All files before all links: a unit may be wanted by one that comes later. */

@@ -14,7 +14,7 @@
  *  11 every time is the recipe's
  *  12 the checks before sealing (check-rootfs.h)
  *
- * What a step adds replaces a file of a package at the same path, never a directory.
+ * What a step adds replaces a file of a package at the same path, never a directory, and never what the recipe itself gave.
  */
 #ifndef MKIMAGE_STEPS_H
 #define MKIMAGE_STEPS_H

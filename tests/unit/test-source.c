@@ -268,6 +268,7 @@ static void test_bad_members(void)
 	BAD(-EBADMSG, "absolute", "an absolute name behind a dot", M('0', ".//etc"));
 	BAD(-EBADMSG, "empty component", "an empty component", M('0', "a//b"));
 	BAD(-EBADMSG, "empty component", "a file with a slash behind it", M('0', "a/"));
+	BAD(-EBADMSG, "empty component", "slashes alone behind a dot", M('5', ".//"));
 	BAD(-EBADMSG, "empty name", "an empty name", M('0', ""));
 	BAD(-EBADMSG, "not a directory", "a root that is a file", M('0', "."));
 	BAD(-EBADMSG, "the same path", "a path twice", M('0', "a"), M('0', "./a"));
@@ -328,6 +329,16 @@ static void test_permissions(void)
 	options.allow = SOURCE_ALLOW_SETID | SOURCE_ALLOW_DEVICES | SOURCE_ALLOW_CAPABILITIES;
 	refuses(read_with(&tar, &options, &archive, &err), -EBADMSG, &err,
 		"attribute \"user.x\" is not allowed", "so do other attributes");
+	BUF_AUTO device = {0};
+	const struct member numbers[] = {M('3', "c", .major = 4096), M('4', "b", .minor = 1048576)};
+
+	for (size_t i = 0; i < 2; i++) {
+		device.len = 0;
+		add(&device, &numbers[i]);
+		finish(&device);
+		refuses(read_with(&device, &options, &archive, &err), -EBADMSG, &err,
+			"is out of range", "a device number that no kernel has");
+	}
 	options.allow |= SOURCE_ALLOW_XATTRS;
 	must(read_with(&tar, &options, &archive, &err), &err);
 	is_int(archive.entries[0].inode.mode, 06755, "with permission: setuid and setgid");
@@ -557,6 +568,15 @@ static void test_limits(void)
 		"more than the archive may hold", "a file that is larger than the limit");
 }
 
+static void test_range(void)
+{
+	SOURCE_ARCHIVE_AUTO archive = {0};
+	struct err err = {0};
+
+	refuses(source_archive_read(0, UINT64_MAX, 2, &plain, &spool, &archive, &err), -EBADMSG,
+		&err, "t.tar: range ends beyond", "a range beyond 64 bits");
+}
+
 static void test_xattrs_max(void)
 {
 	SOURCE_ARCHIVE_AUTO archive = {0};
@@ -708,6 +728,8 @@ static void test_windows(void)
 				     "7zXZ\0\0\4\0\0\0\0\2\0\x21\1\x29\0\0\0";
 	static const char xz_other[] = "\xfd"
 				       "7zXZ\0\0\4\0\0\0\0\2\0\x03\1\x00\0\0\0";
+	static const char xz_none[] = "\xfd"
+				      "7zXZ\0\0\4\0\0\0\0\0\0";
 	static const char zstd[] = "\x28\xb5\x2f\xfd\x00\xff....";
 	static const char zstd_single[] = "\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\1\0\0....";
 	static const struct {
@@ -723,6 +745,11 @@ static void test_windows(void)
 		{zstd, sizeof(zstd), -EFBIG, "zstd wants a window"},
 		{zstd_single, sizeof(zstd_single), -EFBIG, "zstd wants a window"},
 		{zstd, 5, -EBADMSG, "bad zstd header"},
+		{xz_none, sizeof(xz_none), -EBADMSG, "decompression failed"},
+		{"\x28\xb5\x2f\xfd\x20\x01", 6, -EBADMSG, "decompression failed"},
+		{"\x28\xb5\x2f\xfd\x60\x01\x01", 7, -EBADMSG, "decompression failed"},
+		{"\x28\xb5\x2f\xfd\xa0\x01\x01\x01\x01", 9, -EBADMSG, "decompression failed"},
+		{"\x28\xb5\x2f\xfd\xa0\xff\xff\xff\xff", 9, -EFBIG, "zstd wants a window"},
 		{"\x1f\x8b", 2, -EBADMSG, "bad gzip header"},
 	};
 
@@ -864,7 +891,9 @@ static void test_bad_debs(void)
 	bad_deb(&bytes, -EBADMSG, "no file \"control\"", "a control file that is a link");
 	memcpy(bytes.data + 8 + 48, "x", 1);
 	bad_deb(&bytes, -EBADMSG, "bad member header at byte 8", "a size that is no number");
-	memcpy(bytes.data + 8 + 48, "4", 1);
+	memcpy(bytes.data + 8 + 48, "4x", 2);
+	bad_deb(&bytes, -EBADMSG, "bad member header at byte 8", "a size with a letter behind it");
+	memcpy(bytes.data + 8 + 48, "4 ", 2);
 	memcpy(bytes.data + 8 + 58, "?", 1);
 	bad_deb(&bytes, -EBADMSG, "bad member header at byte 8", "a member header without end");
 }
@@ -1050,6 +1079,7 @@ int main(void)
 	test_meta();
 	test_meta_order();
 	test_limits();
+	test_range();
 	test_xattrs_max();
 	test_only();
 	test_by_reference();

@@ -197,6 +197,19 @@ static void test_bad_steps(void)
 		"a link over a directory");
 	bad("[[file]]\npath = \"/x\"\nsource = \"absent\"\n", -ENOENT, "/nowhere/absent",
 		"a source that is not there");
+	bad("[[file]]\npath = \"/sbin/x\"\ntext = \"1\"\n"
+	    "[[file]]\npath = \"/usr/sbin/x\"\ntext = \"2\"\n",
+		-EBADMSG, "/usr/sbin/x: the recipe gives it twice",
+		"one file by two names of its directory");
+	bad("[[file]]\npath = \"/x\"\ntext = \"1\"\n[[link]]\npath = \"/x\"\ntarget = \"y\"\n",
+		-EBADMSG, "/x: the recipe gives it twice", "a file and a link at one path");
+	bad("[[file]]\npath = \"/etc/systemd/system/u.service\"\ntext = \"1\"\n"
+	    "[[unit]]\nname = \"u.service\"\ntext = \"2\"\n",
+		-EBADMSG, "unit u.service: /etc/systemd/system/u.service: the recipe gives it",
+		"a unit and a file at one path");
+	bad("[[directory]]\npath = \"/usr/lib/systemd/systemd/x\"\n", -EBADMSG,
+		"directory: usr/lib/systemd/systemd/x: its parent is not a directory",
+		"a directory below a file");
 	bad("[[unit]]\nname = \"x.service\"\nwanted-by = [\"y.target\"]\n", -EBADMSG,
 		"unit x.service: neither the recipe nor a package has its file",
 		"a unit that nobody has");
@@ -424,6 +437,14 @@ static void test_account_files(void)
 	is_int(tree_find(&tree, "etc/shadow")->inode->mode, 0640, "shadow is not for everybody");
 	is_int(tree_find(&tree, "etc/gshadow")->inode->gid, 42, "gshadow is for group shadow");
 
+	STEPS_RESULT_AUTO given = {0};
+	TREE_AUTO own;
+
+	base_tree(&own);
+	must(apply_to(&own, "[[file]]\npath = \"/etc/group\"\ntext = \"own\"\n", &given, &err),
+		&err);
+	is_text(&own, "etc/group", "own", "a file of the recipe replaces one of them");
+
 	STEPS_RESULT_AUTO second = {0};
 	TREE_AUTO master;
 
@@ -434,6 +455,39 @@ static void test_account_files(void)
 		ROOT_GROUP "bin:*:2:\n");
 	must(apply_to(&master, "", &second, &err), &err);
 	is_text(&master, "etc/group", "root:x:0:\nbin:x:2:\n", "base-passwd's accounts");
+}
+
+static void bad_master(size_t n, char byte, int code, const char *needle, const char *what)
+{
+	STEPS_RESULT_AUTO result = {0};
+	TREE_AUTO tree;
+	struct err err;
+	AUTO_FREE char *text = malloc(n);
+
+	memset(text, byte, n);
+	base_tree(&tree);
+	struct tree_inode *inode =
+		put(&tree, "usr/share/base-passwd/passwd.master", TREE_FILE, 0644, NULL)->inode;
+
+	inode->content.mem = (unsigned char *)text;
+	inode->content.size_bytes = n;
+	text = NULL;
+	refuses(apply_to(&tree, "", &result, &err), code, &err, needle, what);
+}
+
+static void test_account_limits(void)
+{
+	ACCOUNTS_AUTO accounts = {0};
+	struct err err;
+	BUF_AUTO text = {0};
+
+	bad_master(ACCOUNTS_BYTES_MAX + 1, 'x', -EFBIG, "larger than 1048576 bytes",
+		"accounts of more than 1 MiB");
+	bad_master(8, '\0', -EBADMSG, "passwd.master: has a NUL", "accounts with a NUL");
+	for (int i = 0; i <= ACCOUNTS_MAX; i++)
+		buf_fmt(&text, "g%d:*:%d:\n", i, i);
+	refuses(make(ROOT_USER, buf_cstr(&text), "", &accounts, &err), -EFBIG, &err,
+		"group: more than 4096 lines", "too many accounts");
 }
 
 /* --- policy --- */
@@ -746,6 +800,7 @@ int main(void)
 	test_accounts();
 	test_bad_accounts();
 	test_account_files();
+	test_account_limits();
 	test_policy();
 	test_policy_limits();
 	test_policy_step();
