@@ -22,6 +22,7 @@ static const struct verb {
 	{"policy", cmd_policy, "what an agent policy answers, and whether it is locked"},
 	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
 	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
+	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 };
 

@@ -9,6 +9,7 @@
 
 int cmd_measure(int argc, char **argv);
 int cmd_refs(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_idblock(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_cmdline(int argc, char **argv);
