@@ -29,11 +29,10 @@ boot_build() {
 	boot_dir=${ASSAY_BUILD_DIR-}
 	if [ -z "$boot_dir" ]; then
 		boot_dir=$T/build
-		"$ASSAY" build --fetch "$TOP/rootfs-recipes/kata-debian" -o "$boot_dir" >"$T/.out" 2>"$T/.err"
-		boot_status=$?
-		[ $boot_status -ne 3 ] || boot_skip "the demo cannot be built: $(tail -n 1 "$T/.err")"
-		ok 'the demo builds' test $boot_status -eq 0
-		[ $boot_status -eq 0 ] || { sed 's/^/# /' "$T/.err"; done_testing; }
+		"$ASSAY" fetch "$TOP/rootfs-recipes/kata-debian" >"$T/.out" 2>"$T/.err" ||
+			boot_skip "the demo's packages cannot be had: $(tail -n 1 "$T/.err")"
+		ok 'the demo builds' "$ASSAY" build "$TOP/rootfs-recipes/kata-debian" -o "$boot_dir"
+		[ -d "$boot_dir" ] || done_testing
 	fi
 	[ -n "${BOOT_ACCEL-}" ] || boot_probe
 	echo "# acceleration: $BOOT_ACCEL"
