@@ -13,6 +13,7 @@ static const struct sub_verb {
 	{"snp", cmd_measure_snp, "launch digests of SEV-SNP guests, one shape or a fleet"},
 	{"sev-es", cmd_measure_sev_es, "launch digests of SEV-ES guests"},
 	{"sev", cmd_measure_sev, "launch digests of SEV guests"},
+	{"igvm", cmd_measure_igvm, "launch measurements of IGVM files"},
 	{"sev-launch", cmd_measure_sev_launch, "the keyed launch measurement of SEV and SEV-ES"},
 };
 

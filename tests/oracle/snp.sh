@@ -4,20 +4,8 @@
 # finished build ($ASSAY_BUILD_DIR) when there is one. Where ours and theirs are known to differ, that is tested too.
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/oracle.sh"
+. "$(dirname "$0")/judges.sh"
 here=$TOP/tests/oracle
-
-# A judge that is a program of ours around the pinned library: copied, so that nothing is built in the source tree.
-judge_go() {
-	cp -R "$1" "$oracle_dir" && cd "$oracle_dir" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -o judge .
-}
-judge_rust() {
-	cp -R "$1" "$oracle_dir" && cd "$oracle_dir" && cargo build -q --locked --target-dir target && mv target/debug/sev-judge judge && rm -rf target
-}
-judge() { # BUILDER TOOL NAME
-	command -v "$2" >/dev/null || { oracle_why="no $2 here"; return 1; }
-	oracle_dir=$ORACLES/$3-$(cat "$here/$3"/* "$here/$3"/src/* 2>/dev/null | sha256sum | cut -c 1-16)
-	oracle_once "$1" "$here/$3"
-}
 
 # Every digest of FILE is one of ours, and there are enough of them.
 agree() { # NAME FILE LEAST
@@ -29,14 +17,14 @@ ok "1000 random launches are made" python3 "$here/snp-cases.py" "$T" 1000 assay
 python3 "$here/snp-assay.py" "$ASSAY" "$T/cases.jsonl" >"$T/ours"
 same "all of them are measured" "$(grep -Ecx '[0-9]+ ([0-9a-f]{64}|[0-9a-f]{96})' "$T/ours")" 1000
 
-if judge judge_go go gce-judge; then
+if judge_go gce-judge; then
 	"$oracle_dir/judge" "$T/cases.tsv" >"$T/gce"
 	same "gce-tcb-verifier runs" $? 0
 	agree gce-tcb-verifier "$T/gce" 200
 else
 	skip "gce-tcb-verifier agrees" "$oracle_why"
 fi
-if judge judge_rust cargo sev-judge; then
+if judge_rust sev-judge; then
 	"$oracle_dir/judge" "$T/cases.tsv" >"$T/sev"
 	same "the sev crate runs" $? 0
 	agree "the sev crate" "$T/sev" 150
