@@ -6,65 +6,139 @@
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
-#include "measure/export-c8s.h"
+#include "measure/export.h"
 
-/* One row for each form. */
-static const struct form {
-	const char *name;
-	int (*write)(const json_t *golden, const char *tee, struct buf *ret, struct err *err);
-} forms[] = {
-	{"c8s", export_c8s},
+struct refs {
+	const char *form, *path;
+	const char *format, *tee, *role, *tuple, *build, *kata_version, *variant, *key, *output;
+	bool strict;
 };
 
-static const struct form *find_form(const char *name)
+static void list_forms(struct buf *ret)
 {
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-		if (strcmp(forms[i].name, name) == 0)
-			return &forms[i];
-	return NULL;
+	for (const struct export_form *form = export_forms; form->name != NULL; form++)
+		buf_fmt(ret, "%-17s %s\n", form->name, form->summary);
 }
 
-static int write_refs(
-	const char *form_name, const char *path, const char *tee, struct buf *ret, struct err *err)
+static int choose_tee(const char *name, struct export_request *request, struct err *err)
 {
-	const struct form *form = find_form(form_name);
-	JSON_AUTO *golden = NULL;
+	if (name == NULL)
+		return 0;
+	request->has_tee = true;
+	for (int i = 0; i < GOLDEN_TEES; i++) {
+		request->tee = (enum golden_tee)i;
+		if (strcmp(name, golden_tee_name(request->tee)) == 0)
+			return 0;
+	}
+	return err_fail(err, -EINVAL, "--tee: sev-snp or tdx");
+}
+
+static int make(
+	const struct refs *refs, struct warn *gaps, struct golden_outputs *ret, struct err *err)
+{
+	const struct export_form *form = export_form_find(refs->form);
+	GOLDEN_DOC_AUTO doc = {.json = NULL};
+	struct export_request request = {.doc = &doc,
+		.role = refs->role,
+		.tuple = refs->tuple,
+		.build = refs->build,
+		.kata_version = refs->kata_version,
+		.variant = refs->variant,
+		.key = refs->key,
+		.gaps = gaps};
 	BUF_AUTO text = {0};
 	int rc;
 
 	if (form == NULL)
-		return err_fail(err, -ENOTSUP, "%s: no such form (known: c8s)", form_name);
-	if (tee == NULL || (strcmp(tee, "sev-snp") != 0 && strcmp(tee, "tdx") != 0))
-		return err_fail(err, -EINVAL, "--tee: sev-snp or tdx");
-	rc = io_read_file(path, JSON_DOC_MAX, &text, err);
+		return err_fail(
+			err, -ENOTSUP, "%s: no such form (assay refs --format list)", refs->form);
+	rc = choose_tee(refs->tee, &request, err);
 	if (rc == 0)
-		rc = json_doc_parse(text.data, text.len, path, &golden, err);
+		rc = io_read_file(refs->path, JSON_DOC_MAX, &text, err);
+	if (rc == 0)
+		rc = golden_doc_read(text.data, text.len, refs->path, &doc, err);
 	if (rc != 0)
 		return rc;
-	rc = form->write(golden, tee, ret, err);
-	return rc == 0 ? 0 : err_wrap(err, "%s", path);
+	rc = export_write(form, &request, ret, err);
+	return rc == 0 ? 0 : err_wrap(err, "%s", refs->path);
 }
 
-static int put(const struct buf *bytes, const char *output, struct err *err)
+static int write_all(const struct golden_outputs *outputs, const char *to, struct err *err)
 {
-	if (output != NULL)
-		return io_publish(output, bytes->data, bytes->len, err);
+	STAGE_AUTO stage = {0};
+	int rc = io_stage_begin(&stage, to, false, err);
+
+	for (size_t i = 0; rc == 0 && i < outputs->count; i++)
+		rc = io_stage_write(&stage, outputs->items[i].name, outputs->items[i].bytes.data,
+			outputs->items[i].bytes.len, err);
+	return rc == 0 ? io_stage_commit(&stage, err) : rc;
+}
+
+static int deliver(const struct golden_outputs *outputs, const char *to, struct err *err)
+{
+	const struct buf *bytes = &outputs->items[0].bytes;
+
+	if (outputs->count > 1 && to == NULL)
+		return err_fail(err, -EINVAL, "%zu files: --output names the directory to make",
+			outputs->count);
+	if (outputs->count > 1)
+		return write_all(outputs, to, err);
+	if (to != NULL)
+		return io_publish(to, bytes->data, bytes->len, err);
 	if (fwrite(bytes->data, 1, bytes->len, stdout) != bytes->len || fflush(stdout) != 0)
 		return err_sys(err, "standard output");
 	return 0;
 }
 
+static int run(const struct refs *refs, struct err *err)
+{
+	GOLDEN_OUTPUTS_AUTO outputs = {.count = 0};
+	WARN_AUTO gaps = {.count = 0};
+	int rc = make(refs, &gaps, &outputs, err);
+
+	if (rc == 0 && refs->strict && gaps.count > 0)
+		rc = err_fail(err, -EINVAL, "--strict: %s%s", gaps.lines[0],
+			gaps.count > 1 ? " (and more)" : "");
+	if (rc == 0)
+		rc = deliver(&outputs, refs->output, err);
+	for (size_t i = 0; rc == 0 && i < gaps.count; i++)
+		fprintf(stderr, "assay: warning: %s\n", gaps.lines[i]);
+	return rc;
+}
+
+/* FORM GOLDEN, or GOLDEN with --format FORM. */
+static int read_args(struct refs *refs, char **args, size_t count, struct err *err)
+{
+	if ((refs->format != NULL) == (count == 2))
+		return err_fail(
+			err, -EINVAL, "name the form, before the golden document or with --format");
+	refs->form = count == 2 ? args[0] : refs->format;
+	refs->path = args[count - 1];
+	return 0;
+}
+
 int cmd_refs(int argc, char **argv)
 {
-	const char *tee = NULL, *output = NULL;
+	struct refs refs = {0};
 	const struct opt opts[] = {
-		{"tee", 0, OPT_STR, &tee, "sev-snp|tdx", "the family of tuples"},
-		{"output", 'o', OPT_STR, &output, "FILE", "write there instead of standard output"},
+		{"format", 'f', OPT_STR, &refs.format, "FORM", "the form; list: all of them"},
+		{"tee", 0, OPT_STR, &refs.tee, "sev-snp|tdx", "only tuples of that family"},
+		{"role", 0, OPT_STR, &refs.role, "NAME", "only tuples of that role"},
+		{"tuple", 0, OPT_STR, &refs.tuple, "NAME", "only that tuple"},
+		{"build", 0, OPT_STR, &refs.build, "DIR", "the build (kata-guest)"},
+		{"kata-version", 0, OPT_STR, &refs.kata_version, "V", "of kata-guest"},
+		{"variant", 0, OPT_STR, &refs.variant, "NAME",
+			"build_variant of kata-guest; default: release"},
+		{"key", 0, OPT_STR, &refs.key, "FILE", "private key that signs (corim)"},
+		{"strict", 0, OPT_FLAG, &refs.strict, NULL,
+			"refuse what would be warned of: facts that nobody gave"},
+		{"output", 'o', OPT_STR, &refs.output, "FILE",
+			"write there; a directory for forms of several files"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"refs FORM GOLDEN --tee TEE [options]",
-		"Writes the tuples of a golden document in the form (c8s) that a verifier reads.",
-		opts, 2, 2};
+	const struct opt_verb verb = {"refs FORM GOLDEN [options]",
+		"Writes the tuples of a golden document in the form that a verifier reads.", opts,
+		0, 2};
 	BUF_AUTO text = {0};
 	struct err err = {0};
 	size_t count;
@@ -73,12 +147,19 @@ int cmd_refs(int argc, char **argv)
 
 	if (rc == OPT_HELP) {
 		opt_help(&verb, &text);
+		buf_str(&text, "\nForms:\n");
+	}
+	if (rc == OPT_HELP ||
+		(rc == 0 && refs.format != NULL && strcmp(refs.format, "list") == 0)) {
+		list_forms(&text);
 		fputs(buf_cstr(&text), stdout);
 		return ERR_EXIT_OK;
 	}
+	if (rc == 0 && count == 0)
+		rc = err_fail(&err, -EINVAL, "usage: assay %s", verb.usage);
 	if (rc == 0)
-		rc = write_refs(args[0], args[1], tee, &text, &err);
+		rc = read_args(&refs, args, count, &err);
 	if (rc == 0)
-		rc = put(&text, output, &err);
+		rc = run(&refs, &err);
 	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
 }

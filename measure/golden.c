@@ -541,6 +541,30 @@ static json_t *tdx_shape_json(const struct tdx_shape *shape)
 		(json_int_t)shape->in.memory_bytes);
 }
 
+/* The digest of the event whose text begins with @what, as JSON; NULL when there is none. */
+static json_t *event_digest(const struct derive *derive, const char *what)
+{
+	for (size_t i = 0; i < derive->count; i++) {
+		const struct derive_step *step = &derive->steps[i];
+
+		if (strncmp(step->what, what, strlen(what)) == 0 &&
+			step->content_size == SHA384_SIZE)
+			return json_doc_hex_new(step->content, SHA384_SIZE);
+	}
+	return NULL;
+}
+
+/* The events that verifiers look for in the log: the kernel in RTMR1, its load options in RTMR2. */
+static int add_events(struct golden *golden, const struct tdx_shape *shape, struct err *err)
+{
+	json_t *tuple = json_array_get(golden->tuples, json_array_size(golden->tuples) - 1);
+	json_t *events = json_pack("{s:o*, s:o*}", "kernel",
+		event_digest(&shape->derive[TDX_RTMR1], "Authenticode of the kernel"),
+		"load_options", event_digest(&shape->derive[TDX_RTMR2], "load options"));
+
+	return json_object_set_new(tuple, "events", events) == 0 ? 0 : out_of_memory(err);
+}
+
 static int add_tdx(struct golden *golden, const json_t *tdx, struct err *err)
 {
 	__attribute__((cleanup(tdx_shape_done))) struct tdx_shape shape = {.in = {0}};
@@ -560,6 +584,8 @@ static int add_tdx(struct golden *golden, const json_t *tdx, struct err *err)
 			json_pack("{s:b, s:b, s:b}", "debug", 0, "migratable", 0, "sept_ve_disable",
 				1),
 			inputs_json(golden, &shape.firmware), values, err);
+	if (rc == 0)
+		rc = add_events(golden, &shape, err);
 	for (size_t i = 0; rc == 0 && i < TDX_PINNED; i++)
 		rc = add_derivation(golden, golden->name, &shape.derive[tdx_pinned[i]],
 			shape.registers.value[tdx_pinned[i]], err);

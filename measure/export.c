@@ -1,0 +1,139 @@
+/* The table of exporters, and what they share (export.h). */
+#define _GNU_SOURCE
+#include "measure/export.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/json.h"
+#include "measure/export-c8s.h"
+
+#define SNP  (1u << GOLDEN_SNP)
+#define TDX  (1u << GOLDEN_TDX)
+#define BOTH (SNP | TDX)
+
+const struct export_form export_forms[] = {
+	{"c8s", "C8s image policy (--image-policy-file)", BOTH, true, export_c8s_policy},
+	{"c8s-measurements", "C8s list of launch digests (--measurements-file)", BOTH, true,
+		export_c8s_measurements},
+	{"c8s-rtmrs", "C8s RTMR pins (--rtmrs)", TDX, true, export_c8s_rtmrs},
+	{"c8s-helm", "C8s Helm values", BOTH, true, export_c8s_helm},
+	{"image-manifest", "C8s image manifest v3 (--image-manifest)", BOTH, false,
+		export_image_manifest},
+	{"kata-guest", "Kata guest manifest v2 of C8s, and its side files", BOTH, false,
+		export_kata_guest},
+	{"trustee", "Trustee: RVPS messages for the default policies", BOTH, false, export_trustee},
+	{"trustee-script", "Trustee: the same as kbs-client commands", BOTH, false,
+		export_trustee_script},
+	{"trustee-policy", "Trustee: a policy that matches whole tuples", BOTH, false,
+		export_trustee_policy},
+	{"csv", "one line for each register", BOTH, false, export_csv},
+	{.name = NULL},
+};
+
+const struct export_form *export_form_find(const char *name)
+{
+	const struct export_form *form = export_forms;
+
+	while (form->name != NULL && strcmp(form->name, name) != 0)
+		form++;
+	return form->name != NULL ? form : NULL;
+}
+
+bool export_wants(const struct export_request *request, const struct golden_entry *entry)
+{
+	return (!request->has_tee || entry->tee == request->tee) &&
+	       (request->role == NULL ||
+		       (entry->role != NULL && strcmp(entry->role, request->role) == 0)) &&
+	       (request->tuple == NULL || strcmp(entry->name, request->tuple) == 0);
+}
+
+int export_write(const struct export_form *form, const struct export_request *request,
+	struct golden_outputs *ret, struct err *err)
+{
+	size_t wanted = 0;
+
+	if (form->one_tee && !request->has_tee)
+		return err_fail(
+			err, -EINVAL, "--tee: required, a document of this form holds one TEE");
+	if (request->has_tee && (form->tees & 1u << request->tee) == 0)
+		return err_fail(err, -EINVAL, "%s: not a form for %s", form->name,
+			golden_tee_name(request->tee));
+	for (size_t i = 0; i < request->doc->count; i++) {
+		const struct golden_entry *entry = &request->doc->entries[i];
+
+		wanted += export_wants(request, entry) && (form->tees & 1u << entry->tee) != 0;
+	}
+	if (wanted == 0)
+		return err_fail(err, -EINVAL, "no tuple in the document fits");
+	return form->write(request, ret, err);
+}
+
+struct buf *export_file(struct golden_outputs *ret, const char *name, struct err *err)
+{
+	struct golden_output *items = realloc(ret->items, (ret->count + 1) * sizeof(*items));
+	char *copy = strdup(name);
+
+	if (items != NULL) {
+		ret->items = items;
+		ret->cap = ret->count + 1;
+	}
+	if (items == NULL || copy == NULL) {
+		free(copy);
+		(void)!err_fail(err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	items[ret->count] = (struct golden_output){.name = copy};
+	return &items[ret->count++].bytes;
+}
+
+int export_json(struct golden_outputs *ret, const char *name, json_t *doc, struct err *err)
+{
+	JSON_AUTO *owned = doc;
+	struct buf *out = export_file(ret, name, err);
+
+	if (out == NULL || owned == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	return json_doc_write(owned, out, err);
+}
+
+int export_append_once(json_t *list, json_t *value, struct err *err)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(list, i, other)
+	{
+		if (value != NULL && json_equal(other, value)) {
+			json_decref(value);
+			return 0;
+		}
+	}
+	return json_array_append_new(list, value) == 0 ? 0
+						       : err_fail(err, -ENOMEM, "out of memory");
+}
+
+size_t export_registers(
+	const struct golden_entry *entry, struct export_register ret[EXPORT_REGISTERS_MAX])
+{
+	static const char *const rtmrs[GOLDEN_RTMRS] = {"rtmr0", "rtmr1", "rtmr2", "rtmr3"};
+	size_t n = 0;
+
+	if (entry->tee == GOLDEN_SNP) {
+		ret[n++] = (struct export_register){
+			"launch_digest", entry->launch_digest, SHA384_SIZE};
+		if (entry->anchor.has)
+			ret[n++] = (struct export_register){
+				"host_data", entry->anchor.bytes, SHA256_SIZE};
+		return n;
+	}
+	ret[n++] = (struct export_register){"mrtd", entry->mrtd, SHA384_SIZE};
+	for (int i = 0; i < GOLDEN_RTMRS; i++) {
+		if (entry->rtmr[i].has)
+			ret[n++] = (struct export_register){
+				rtmrs[i], entry->rtmr[i].bytes, SHA384_SIZE};
+	}
+	if (entry->anchor.has)
+		ret[n++] = (struct export_register){"mrconfigid", entry->anchor.bytes, SHA384_SIZE};
+	return n;
+}

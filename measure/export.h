@@ -1,0 +1,94 @@
+/*
+ * Exporters: the tuples of a golden document in the form that a verifier reads. One row of the table in export.c each;
+ * most forms are one file, some are several.
+ */
+#ifndef MEASURE_EXPORT_H
+#define MEASURE_EXPORT_H
+
+#include <stdbool.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "measure/golden-doc.h"
+#include "measure/golden.h"
+#include "measure/warn.h"
+
+struct export_request {
+	const struct golden_doc *doc;
+	bool has_tee; /* else both families, where the form holds both */
+	enum golden_tee tee;
+	const char *role, *tuple; /* only these; NULL: all */
+	const char *build;	  /* directory of the build; NULL: not given */
+	const char *kata_version; /* for the Kata guest manifest; NULL: not given */
+	const char *variant;	  /* likewise */
+	const char *key;	  /* path of a private key, to sign a CoRIM; NULL: unsigned */
+	struct warn *gaps;	  /* what the form wants and nobody gave */
+};
+
+struct export_form {
+	const char *name, *summary;
+	unsigned tees; /* 1 << GOLDEN_SNP | 1 << GOLDEN_TDX: the families that it can hold */
+	bool one_tee;  /* --tee is required: a document holds one family */
+	int (*write)(
+		const struct export_request *request, struct golden_outputs *ret, struct err *err);
+};
+
+extern const struct export_form export_forms[]; /* ends with a NULL name */
+
+/* The form of that name; NULL when there is none. */
+const struct export_form *export_form_find(const char *name);
+
+/* Appends what @form makes of the document to @ret. -EINVAL when no tuple fits it. */
+int export_write(const struct export_form *form, const struct export_request *request,
+	struct golden_outputs *ret, struct err *err) MUST_CHECK;
+
+/* --- for exporters --- */
+
+/* Whether the tuple is asked for. */
+bool export_wants(const struct export_request *request, const struct golden_entry *entry);
+
+/* A new empty output; NULL (and -ENOMEM recorded) without memory. */
+struct buf *export_file(struct golden_outputs *ret, const char *name, struct err *err);
+
+/* Adds a JSON document as an output; takes over @doc, which may be NULL for lack of memory. */
+int export_json(
+	struct golden_outputs *ret, const char *name, json_t *doc, struct err *err) MUST_CHECK;
+
+/* Appends @value to @list unless an equal one is there; takes it over. */
+int export_append_once(json_t *list, json_t *value, struct err *err) MUST_CHECK;
+
+/* The registers of a tuple by their names in golden documents: NULL ends. */
+struct export_register {
+	const char *name;
+	const unsigned char *bytes;
+	size_t size;
+};
+
+#define EXPORT_REGISTERS_MAX 8
+
+/* Fills @ret with the pinned registers of a tuple, its anchor among them; returns how many. */
+size_t export_registers(
+	const struct golden_entry *entry, struct export_register ret[EXPORT_REGISTERS_MAX]);
+
+int export_c8s_policy(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_c8s_measurements(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_c8s_rtmrs(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_c8s_helm(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_image_manifest(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_kata_guest(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_trustee(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_trustee_script(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_trustee_policy(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_csv(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+
+#endif

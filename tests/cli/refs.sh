@@ -1,0 +1,40 @@
+#!/bin/sh
+# assay refs: forms, choosing tuples, gaps and --strict, files and directories.
+. "$(dirname "$0")/../tap.sh"
+G=$TOP/tests/data/golden.json
+r() { "$ASSAY" refs "$@"; }
+without_platform() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); del d["platform"]; json.dump(d, open(sys.argv[2], "w"))' "$G" "$T/bare.json"; }
+
+ok "the forms" r --format list
+same "every form is listed" "$(r --format list | grep -c .)" "$(r --help | sed -n '/^Forms:/,$p' | tail -n +2 | grep -c .)"
+same "c8s, form first" "$(r c8s "$G" --tee sev-snp | grep -c '"measurement"')" 2
+same "c8s, form as an option" "$(r "$G" --format c8s --tee sev-snp | sha256sum)" "$(r c8s "$G" --tee sev-snp | sha256sum)"
+same "one tuple" "$(r csv "$G" --tuple guest-smp1 | wc -l)" 2
+same "all of a family" "$(r csv "$G" --tee tdx | wc -l)" 4
+ok "to a file" r csv "$G" -o "$T/golden.csv"
+same "which is the same" "$(sha256sum <"$T/golden.csv")" "$(r csv "$G" | sha256sum)"
+ok "several files" r trustee "$G" -o "$T/trustee"
+same "in a directory" "$(ls "$T/trustee" | tr '\n' ' ')" "notes.txt reference-values.json rvps-uri.json rvps.json "
+ok "--strict with all facts" r trustee-policy "$G" --strict -o "$T/policy.rego"
+if without_platform 2>/dev/null; then
+	ok "without facts" r trustee "$T/bare.json" -o "$T/bare"
+	r trustee "$T/bare.json" -o "$T/bare2" 2>"$T/warnings"
+	same "a warning for each gap" "$(grep -c '^assay: warning: ' "$T/warnings")" 4
+	fails 2 'strict: ' "--strict refuses gaps" r trustee "$T/bare.json" --strict -o "$T/bare3"
+	same "and writes nothing" "$(ls -d "$T/bare3" 2>/dev/null)" ""
+	fails 2 'strict: ' "the policy too" r trustee-policy "$T/bare.json" --strict
+else
+	skip "gaps" "no python3"
+fi
+fails 2 'no such form' "an unknown form" r swid "$G"
+fails 2 'name the form' "no form" r "$G"
+fails 2 'name the form' "two forms" r csv "$G" --format csv
+fails 2 'usage' "nothing" r
+fails 2 'sev-snp or tdx' "an unknown family" r csv "$G" --tee cca
+fails 2 'required, a document' "c8s without a family" r c8s "$G"
+fails 2 'no tuple' "no such role" r csv "$G" --role cds
+fails 2 'names the directory' "several files to stdout" r trustee "$G"
+fails 3 'missing' "no such document" r csv "$T/missing"
+echo '{"schema": "assay-golden/1", "x": 1}' >"$T/unknown.json"
+fails 2 'unknown.json: .\.x: unknown field' "an unknown field" r csv "$T/unknown.json"
+done_testing
