@@ -18,6 +18,7 @@
 struct options {
 	const char *firmware, *kernel, *initrd, *cmdline, *cmdline_file;
 	const char *vmm, *order, *acpi, *memory, *only, *format;
+	struct opt_list events;
 	bool explain;
 };
 
@@ -89,7 +90,7 @@ static int read_register(struct request *request, struct err *err)
 			request->input.want = TDX_WANT(reg);
 			return 0;
 		}
-	return err_fail(err, -EINVAL, "--register: mrtd, rtmr0, rtmr1 or rtmr2, not %s", only);
+	return err_fail(err, -EINVAL, "--register: mrtd or rtmr0 to rtmr3, not %s", only);
 }
 
 /* The command line from --cmdline or, byte for byte, from --cmdline-file. */
@@ -134,6 +135,8 @@ static int load(struct request *request, struct err *err)
 	request->input.initrd = o->initrd;
 	request->input.acpi = o->acpi;
 	request->input.vmm = o->vmm;
+	request->input.runtime_events = o->events.items;
+	request->input.runtime_event_count = o->events.count;
 	rc = read_memory(request, err);
 	if (rc == 0)
 		rc = read_order(request, err);
@@ -379,6 +382,9 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"memory", 'm', OPT_STR, &o.memory, "SIZE[,SIZE...]", "guest memory, 2G or 512M"},
 		{"acpi", 0, OPT_STR, &o.acpi, "DIR",
 			"etc/table-loader, etc/acpi/rsdp and etc/acpi/tables, for RTMR0"},
+		{"runtime-event", 0, OPT_LIST, &o.events, "KIND:VALUE",
+			"event in RTMR3: dstack:NAME:HEX, aael:D O C, text:..., digest:HEX; "
+			"repeatable"},
 		{"mrtd-order", 0, OPT_STR, &o.order, "single|two",
 			"how pages are added; as the VMM does unless given"},
 		{"register", 0, OPT_STR, &o.only, "NAME", "print the bare value of one register"},
@@ -401,5 +407,6 @@ int cmd_measure_tdx(int argc, char **argv)
 	if (rc == 0)
 		rc = run(&request, &err);
 	request_done(&request);
+	opt_list_done(&o.events);
 	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
 }

@@ -10,7 +10,7 @@
 
 #define TAG_LINUX_INITRD  0x8f3b22ecu /* Linux drivers/firmware/efi/libstub/efistub.h */
 #define TAG_LINUX_OPTIONS 0x8f3b22edu
-#define TAG_AAEL	  0x4145414cu
+#define TAG_AAEL	  0x4141454cu
 #define TEXT_MAX	  200
 #define GPT_HEADER	  92
 #define GPT_ENTRY	  128

@@ -14,6 +14,7 @@
 #include "measure/profile-tdx.h"
 #include "measure/rtmr.h"
 #include "measure/rtmr0.h"
+#include "measure/rtmr3.h"
 #include "measure/secureboot.h"
 
 #define FIRMWARE_MAX (64u << 20)
@@ -210,6 +211,19 @@ static int measure_rtmrs(const struct tdx_input *in, const struct tdx_vmm *vmm,
 	return rc != 0 ? rc : measure_direct(in, &boot, regs, err);
 }
 
+/* RTMR3, of which there is something to say only when its events are given. */
+static int measure_rtmr3(const struct tdx_input *in, struct tdx_registers *regs, struct err *err)
+{
+	struct rtmr rtmr = {.derive = in->derive[TDX_RTMR3]};
+	int rc = 0;
+
+	for (size_t i = 0; i < in->runtime_event_count && rc == 0; i++)
+		rc = rtmr3_event(in->runtime_events[i], &rtmr, err);
+	if (rc != 0 || in->runtime_event_count == 0)
+		return rc;
+	return settle(in, regs, TDX_RTMR3, &rtmr, 0, err);
+}
+
 /* Refuses when a wanted register has no value. */
 static int check_wanted(
 	const struct tdx_input *in, const struct tdx_registers *regs, struct err *err)
@@ -239,6 +253,8 @@ int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct er
 		rc = measure_mrtd(in, vmm, &firmware, &regs, err);
 	if (rc == 0 && in->kernel != NULL)
 		rc = measure_rtmrs(in, vmm, &firmware, &regs, err);
+	if (rc == 0)
+		rc = measure_rtmr3(in, &regs, err);
 	if (rc == 0)
 		rc = check_wanted(in, &regs, err);
 	if (rc != 0)

@@ -8,6 +8,7 @@
 #define MEASURE_TDX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/digest.h"
@@ -41,6 +42,8 @@ struct tdx_input {
 	const char *vmm;       /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
 	const char *acpi; /* for RTMR0: a directory with etc/table-loader, etc/acpi/{rsdp,tables} */
+	const char *const *runtime_events; /* for RTMR3, in order, as rtmr3.h writes them */
+	size_t runtime_event_count;
 	enum tdx_order order;
 	/* TDX_WANT bits of the registers without which the call fails; 0: those that can be had. */
 	unsigned want;

@@ -52,6 +52,12 @@ tail -c 3653632 "$firmware" >"$T/code.fd"
 fails 2 'code.fd: TDX metadata section 0 .BFV.: data .* lies beyond' "a split CODE image" \
 	tdx --firmware "$T/code.fd" --vmm qemu-10.1
 
+same "RTMR3 of two images" "$(tdx --firmware "$older" --vmm qemu-10.1 --register rtmr3 \
+	--runtime-event text:sha256:9532d8c39891ca2ecde4d30d7710e01fb739c87a8b9299685c63704296b16028 \
+	--runtime-event text:sha256:1e9991826cc99d614bf697d71a59d80ed5eb2969babba07d9707e6a0296026b4)" \
+	16c3b1c47922b6e03c25ceac00216c40962ffc4da71d170e5ea1b76acaff10b1d3dceeaf3e449be1b01d302caee046c1
+fails 2 'want dstack:' "an unknown runtime event" tdx --firmware "$older" --vmm qemu-10.1 --runtime-event x:y
+
 # ACPI blobs of a TD on hardware: its RTMR0.
 blob=$SHARED/vectors/tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial.etc_
 mkdir -p "$T/fw/etc/acpi"
