@@ -1,5 +1,6 @@
 #!/bin/sh
 # IGVM measurements against the igvm crate, over random files that the crate itself writes.
+# shellcheck disable=SC2154 # what oracle.sh sets
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/oracle.sh"
 . "$(dirname "$0")/judges.sh"

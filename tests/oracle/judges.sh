@@ -2,7 +2,7 @@
 # that nothing is made in the source tree; go.sum and Cargo.lock pin what they are built from. After
 #   judge_go NAME    or    judge_rust NAME
 # $oracle_dir/judge is the program of tests/oracle/NAME; a failure has its reason in $oracle_why.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 build_go() {
 	cp -R "$1" "$oracle_dir" && cd "$oracle_dir" && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -o judge .
 }

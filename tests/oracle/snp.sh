@@ -2,6 +2,7 @@
 # SNP, SEV-ES and SEV launch digests against three independent programs, each for the VMMs that it models: sev-snp-measure
 # (Python), gce-tcb-verifier (Go) and the sev crate (Rust). Over random launches, over the reference data's firmware and over a
 # finished build ($ASSAY_BUILD_DIR) when there is one. Where ours and theirs are known to differ, that is tested too.
+# shellcheck disable=SC2154 # what oracle.sh sets
 . "$(dirname "$0")/../tap.sh"
 . "$(dirname "$0")/oracle.sh"
 . "$(dirname "$0")/judges.sh"
