@@ -158,10 +158,11 @@ same "no staged files are left" "$(find "$T/recipe" "$T/bad" -name '*stage*')" "
 
 # An ordinary user.
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+	cp "$ASSAY" "$T/assay" # the source tree may be where only root may look
 	chmod -R a+rX "$T"
 	install -d -o nobody "$T/nobody"
 	ok "as an ordinary user" setpriv --reuid nobody --clear-groups env HOME="$T/nobody" \
-		"$ASSAY" lock "$T/recipe" -o "$T/nobody/x.lock" --mirror "$archive_url" --keyring "$keyring"
+		"$T/assay" lock "$T/recipe" -o "$T/nobody/x.lock" --mirror "$archive_url" --keyring "$keyring"
 	ok "the same bytes as any other" cmp "$T/nobody/x.lock" "$T/recipe/recipe.lock"
 else
 	skip "as an ordinary user" "this is one"
