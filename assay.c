@@ -7,6 +7,7 @@
 #include "build.h"
 #include "measure/cmd.h"
 #include "mkimage/cmd.h"
+#include "verify.h"
 
 static const struct verb {
 	const char *name;
@@ -23,6 +24,7 @@ static const struct verb {
 	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
 	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
+	{"verify", cmd_verify, "check what was built or signed"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 };
 

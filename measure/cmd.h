@@ -15,6 +15,8 @@ int cmd_inspect(int argc, char **argv);
 int cmd_cmdline(int argc, char **argv);
 int cmd_initdata(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+int cmd_sign(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 /* The sub-verbs of `assay measure`: rows of the table in cmd-measure.c. */
 int cmd_measure_tdx(int argc, char **argv);
