@@ -59,6 +59,7 @@ help:
 	@echo 'make bench         measure speed and memory against the peers'
 	@echo 'make assay-measure measure/ alone, linked with libcrypto and jansson only'
 	@echo 'make install       into $$(DESTDIR)$$(PREFIX)'
+	@echo 'make man           docs/man/assay.1 from assay.1.in and the verbs'
 	@echo 'make format        clang-format the tree'
 
 $(B)/libcore.a: $(CORE_OBJ)
@@ -133,6 +134,11 @@ install: all
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
 
 C_SRC := $(sort $(wildcard *.c *.h */*.c */*.h initrd/guest/*.[ch] tests/*/*.[ch]))
+# The manual page: the prose of assay.1.in and what the verbs' own --help says.
+.PHONY: man
+man: $(B)/assay
+	scripts/man $(B)/assay >docs/man/assay.1
+
 format:
 	clang-format -i $(C_SRC)
 format-check:
