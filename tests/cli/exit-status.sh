@@ -33,6 +33,6 @@ for verb in '' $verbs; do
 	"$ASSAY" $verb --help >/dev/full 2>"$T/err"
 	same "${verb:-no verb}: --help to a full device" "$? $(wc -l <"$T/err")" "3 1"
 done
-'"$TOP/scripts/man" "$ASSAY" >"$T/made"
+"$TOP/scripts/man" "$ASSAY" >"$T/made"
 ok 'the manual page is what the verbs say (make man)' cmp "$T/made" "$TOP/docs/man/assay.1"
 done_testing
