@@ -241,7 +241,7 @@ static int export_of(const char *text, const char *tee)
 	"\",\"rtmr1\":\"" HEX96 "\",\"rtmr2\":\"" rtmr2 "\"}}"
 #define SNP(name, digest)                                                                          \
 	"{\"name\":\"" name "\",\"tee\":\"sev-snp\",\"values\":{\"launch_digest\":\"" digest "\"}" \
-											     "}"
+	"}"
 
 static void test_export(void)
 {
