@@ -13,12 +13,13 @@
 #include "measure/tdx.h"
 
 #define CMDLINE_MAX 65536
-#define SHAPES_MAX  256
+#define SHAPES_MAX  256 /* memory sizes, and vCPU counts */
+#define VCPUS_MAX   4096
 
 struct options {
 	const char *firmware, *kernel, *initrd, *cmdline, *cmdline_file;
-	const char *vmm, *order, *acpi, *memory, *only, *format;
-	struct opt_list events;
+	const char *vmm, *order, *acpi, *qemu, *memory, *vcpus, *only, *format;
+	struct opt_list events, qemu_args;
 	bool explain;
 };
 
@@ -26,8 +27,11 @@ struct request {
 	const struct options *options;
 	struct tdx_input input;
 	struct buf cmdline;
-	uint64_t memory[SHAPES_MAX];
-	size_t shapes; /* at least 1; the memory of a single shape may be 0: not given */
+	uint64_t memory[SHAPES_MAX]; /* one, 0, when none is given */
+	size_t memory_count;
+	uint64_t *vcpus; /* owned; the same */
+	size_t vcpu_count;
+	size_t shapes; /* memory_count * vcpu_count, memory outermost */
 	bool json;
 	struct tdx_registers *regs; /* owned: one for each shape */
 	struct derive derive[TDX_REGISTERS];
@@ -37,8 +41,19 @@ static void request_done(struct request *request)
 {
 	buf_done(&request->cmdline);
 	free(request->regs);
+	free(request->vcpus);
 	for (int reg = 0; reg < TDX_REGISTERS; reg++)
 		derive_done(&request->derive[reg]);
+}
+
+static uint64_t memory_of(const struct request *request, size_t shape)
+{
+	return request->memory[shape / request->vcpu_count];
+}
+
+static uint64_t vcpus_of(const struct request *request, size_t shape)
+{
+	return request->vcpus[shape % request->vcpu_count];
 }
 
 /* A list of sizes, "2G,4G". */
@@ -47,23 +62,73 @@ static int read_memory(struct request *request, struct err *err)
 	char *copy AUTO_FREE = NULL;
 	char *rest, *word;
 
-	request->shapes = 1;
+	request->memory_count = 1;
 	if (request->options->memory == NULL)
 		return 0;
-	request->shapes = 0;
+	request->memory_count = 0;
 	copy = strdup(request->options->memory);
 	if (copy == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	rest = copy;
 	while ((word = strsep(&rest, ",")) != NULL) {
-		if (request->shapes == SHAPES_MAX)
+		if (request->memory_count == SHAPES_MAX)
 			return err_fail(err, -EINVAL, "--memory: more than %d sizes", SHAPES_MAX);
-		if (!opt_number(word, &request->memory[request->shapes]) ||
-			request->memory[request->shapes] == 0)
+		if (!opt_number(word, &request->memory[request->memory_count]) ||
+			request->memory[request->memory_count] == 0)
 			return err_fail(
 				err, -EINVAL, "--memory: \"%s\" is no size (2G, 512M)", word);
-		request->shapes++;
+		request->memory_count++;
 	}
+	return 0;
+}
+
+static int read_vcpus(struct request *request, struct err *err)
+{
+	const char *vcpus = request->options->vcpus;
+
+	if (vcpus == NULL) {
+		request->vcpu_count = 1;
+		request->vcpus = calloc(1, sizeof(*request->vcpus));
+		return request->vcpus != NULL ? 0 : err_fail(err, -ENOMEM, "out of memory");
+	}
+	if (!opt_ranges(vcpus, SHAPES_MAX, &request->vcpus, &request->vcpu_count))
+		return err_fail(
+			err, -EINVAL, "--vcpus: \"%s\" is no list of counts (1,2,4-8)", vcpus);
+	for (size_t i = 0; i < request->vcpu_count; i++)
+		if (request->vcpus[i] == 0 || request->vcpus[i] > VCPUS_MAX)
+			return err_fail(err, -EINVAL, "--vcpus: 1 to %d", VCPUS_MAX);
+	return 0;
+}
+
+/* Where ACPI tables come from: "qemu", or a directory. */
+static int read_acpi(struct request *request, struct err *err)
+{
+	static const char *const allowed[] = {"-serial", "-machine", "-M", "-smp", "-cpu", "-L"};
+	const struct options *o = request->options;
+	bool qemu = o->acpi != NULL && strcmp(o->acpi, "qemu") == 0;
+
+	if (!qemu && (o->qemu != NULL || o->qemu_args.count > 0))
+		return err_fail(err, -EINVAL, "--qemu and --qemu-arg go with --acpi qemu");
+	if (!qemu) {
+		request->input.acpi_dir = o->acpi;
+		return 0;
+	}
+	for (size_t i = 0; i < o->qemu_args.count; i += 2) {
+		size_t k = 0;
+
+		while (k < sizeof(allowed) / sizeof(allowed[0]) &&
+			strcmp(o->qemu_args.items[i], allowed[k]) != 0)
+			k++;
+		if (k == sizeof(allowed) / sizeof(allowed[0]) || i + 1 == o->qemu_args.count)
+			return err_fail(err, -EINVAL,
+				"--qemu-arg: \"%s\" is not one of -serial, -machine, -M, -smp, "
+				"-cpu, -L with a "
+				"value: PCI devices change the tables",
+				o->qemu_args.items[i]);
+	}
+	request->input.acpi_qemu = o->qemu != NULL ? o->qemu : "qemu-system-x86_64";
+	request->input.acpi_args = o->qemu_args.items;
+	request->input.acpi_arg_count = o->qemu_args.count;
 	return 0;
 }
 
@@ -133,11 +198,14 @@ static int load(struct request *request, struct err *err)
 	request->input.firmware = o->firmware;
 	request->input.kernel = o->kernel;
 	request->input.initrd = o->initrd;
-	request->input.acpi = o->acpi;
 	request->input.vmm = o->vmm;
 	request->input.runtime_events = o->events.items;
 	request->input.runtime_event_count = o->events.count;
 	rc = read_memory(request, err);
+	if (rc == 0)
+		rc = read_vcpus(request, err);
+	if (rc == 0)
+		rc = read_acpi(request, err);
 	if (rc == 0)
 		rc = read_order(request, err);
 	if (rc == 0)
@@ -148,8 +216,9 @@ static int load(struct request *request, struct err *err)
 		rc = read_format(request, err);
 	if (rc != 0)
 		return rc;
-	if (request->shapes > 1 && (o->explain || o->acpi != NULL))
-		return err_fail(err, -EINVAL, "%s: one memory size only",
+	request->shapes = request->memory_count * request->vcpu_count;
+	if (request->shapes > 1 && (o->explain || request->input.acpi_dir != NULL))
+		return err_fail(err, -EINVAL, "%s: one memory size and vCPU count only",
 			o->explain ? "--explain" : "--acpi with a directory");
 	return 0;
 }
@@ -167,7 +236,8 @@ static int measure(struct request *request, struct err *err)
 	for (size_t i = 0; i < request->shapes; i++) {
 		int rc;
 
-		request->input.memory_bytes = request->memory[i];
+		request->input.memory_bytes = memory_of(request, i);
+		request->input.vcpus = (uint32_t)vcpus_of(request, i);
 		rc = tdx_measure(&request->input, &request->regs[i], err);
 		if (rc != 0)
 			return rc;
@@ -218,8 +288,9 @@ static int make_text(const struct request *request, struct buf *to, struct err *
 	}
 	for (size_t i = 0; i < request->shapes; i++) {
 		if (request->shapes > 1 && request->input.want == 0)
-			buf_fmt(to, "%s# memory=%llu\n", i > 0 ? "\n" : "",
-				(unsigned long long)request->memory[i]);
+			buf_fmt(to, "%s# memory=%llu vcpus=%llu\n", i > 0 ? "\n" : "",
+				(unsigned long long)memory_of(request, i),
+				(unsigned long long)vcpus_of(request, i));
 		add_block(to, request, i);
 	}
 	return buf_check(to, err);
@@ -271,8 +342,10 @@ static json_t *shape_json(const struct request *request, size_t i)
 		else if (regs->why_not[reg][0] != '\0')
 			set(missing, name, json_string(regs->why_not[reg]));
 	}
-	if (request->memory[i] != 0)
-		set(shape, "memory_bytes", json_integer((json_int_t)request->memory[i]));
+	if (memory_of(request, i) != 0)
+		set(shape, "memory_bytes", json_integer((json_int_t)memory_of(request, i)));
+	if (vcpus_of(request, i) != 0)
+		set(shape, "vcpus", json_integer((json_int_t)vcpus_of(request, i)));
 	return shape;
 }
 
@@ -307,8 +380,8 @@ static int make_json(const struct request *request, struct buf *to, struct err *
 	const struct tdx_registers *first = &request->regs[0];
 	JSON_AUTO *doc = json_pack("{s:s, s:s, s:s, s:s, s:b, s:{}, s:[]}", "schema",
 		"assay-measurement/1", "tee", "tdx", "vmm", o->vmm, "mrtd_order",
-		first->order == TDX_ORDER_TWO ? "two" : "single", "acpi_verified", 0, "inputs",
-		"measurements");
+		first->order == TDX_ORDER_TWO ? "two" : "single", "acpi_verified",
+		first->acpi_verified, "inputs", "measurements");
 	json_t *inputs = json_object_get(doc, "inputs");
 	int rc = 0;
 
@@ -380,8 +453,16 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"cmdline-file", 0, OPT_STR, &o.cmdline_file, "FILE",
 			"the same from a file, byte for byte"},
 		{"memory", 'm', OPT_STR, &o.memory, "SIZE[,SIZE...]", "guest memory, 2G or 512M"},
-		{"acpi", 0, OPT_STR, &o.acpi, "DIR",
-			"etc/table-loader, etc/acpi/rsdp and etc/acpi/tables, for RTMR0"},
+		{"vcpus", 'n', OPT_STR, &o.vcpus, "N[,N-N...]",
+			"vCPU counts; RTMR0 alone depends on them"},
+		{"acpi", 0, OPT_STR, &o.acpi, "DIR|qemu",
+			"for RTMR0: a directory with etc/table-loader, etc/acpi/rsdp and "
+			"etc/acpi/tables, or a "
+			"stock QEMU of the VMM's version (machines without PCI devices)"},
+		{"qemu", 0, OPT_STR, &o.qemu, "PROGRAM",
+			"that QEMU; qemu-system-x86_64 unless given"},
+		{"qemu-arg", 0, OPT_LIST, &o.qemu_args, "ARGUMENT",
+			"for it: -serial, -machine, -smp, -cpu and their values; repeatable"},
 		{"runtime-event", 0, OPT_LIST, &o.events, "KIND:VALUE",
 			"event in RTMR3: dstack:NAME:HEX, aael:D O C, text:..., digest:HEX; "
 			"repeatable"},
@@ -408,5 +489,6 @@ int cmd_measure_tdx(int argc, char **argv)
 		rc = run(&request, &err);
 	request_done(&request);
 	opt_list_done(&o.events);
+	opt_list_done(&o.qemu_args);
 	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
 }

@@ -37,6 +37,7 @@ static const struct tdx_vmm vmms[] = {
 	{
 		.name = "qemu-10.0",
 		.order = MRTD_SINGLE,
+		.acpi_version = "10.0.",
 		.direct_boot = true,
 		.named_blobs = true,
 		.patches_kernel = true,
@@ -46,6 +47,7 @@ static const struct tdx_vmm vmms[] = {
 	{
 		.name = "qemu-10.1",
 		.order = MRTD_SINGLE,
+		.acpi_version = "10.1.",
 		.direct_boot = true,
 		.named_blobs = true,
 		.patches_kernel = true,
@@ -56,6 +58,7 @@ static const struct tdx_vmm vmms[] = {
 	{
 		.name = "qemu-10.2",
 		.order = MRTD_SINGLE,
+		.acpi_version = "10.2.",
 		.direct_boot = true,
 		.named_blobs = true,
 		Q35_MEMORY,

@@ -11,6 +11,8 @@
 struct tdx_vmm {
 	const char *name;
 	enum mrtd_order order;
+	const char *
+		acpi_version; /* start of the version of a stock QEMU with the same ACPI tables; NULL: none */
 	bool direct_boot;     /* -kernel is known to work as described; false: MRTD alone */
 	bool named_blobs;     /* offers the untouched kernel as fw_cfg etc/boot/kernel */
 	bool patches_kernel;  /* rewrites the setup header of the kernel it offers otherwise */

@@ -8,6 +8,7 @@
 #include "formats/tdvf.h"
 #include "lib/buf.h"
 #include "lib/io.h"
+#include "measure/acpi-qemu.h"
 #include "measure/direct.h"
 #include "measure/generation.h"
 #include "measure/mrtd.h"
@@ -34,11 +35,13 @@ static int check_input(const struct tdx_input *in, struct err *err)
 	if (in->vmm == NULL)
 		return err_fail(err, -EINVAL,
 			"no VMM given: the order of pages and the kernel depend on it");
+	if (in->acpi_dir != NULL && in->acpi_qemu != NULL)
+		return err_fail(err, -EINVAL, "ACPI tables from a directory and from QEMU");
 	if (in->kernel == NULL && in->initrd != NULL)
 		return err_fail(err, -EINVAL, "an initrd without a kernel");
 	if (in->kernel == NULL && in->cmdline != NULL)
 		return err_fail(err, -EINVAL, "a command line without a kernel");
-	if (in->kernel == NULL && in->acpi != NULL)
+	if (in->kernel == NULL && (in->acpi_dir != NULL || in->acpi_qemu != NULL))
 		return err_fail(err, -EINVAL,
 			"ACPI tables without a kernel: only direct boots are predicted");
 	return 0;
@@ -145,22 +148,53 @@ static int measure_direct(const struct tdx_input *in, struct direct_boot *boot,
 	return rc != 0 ? rc : predict(in, boot, TDX_RTMR2, direct_rtmr2, regs, err);
 }
 
+/* The tables from a QEMU, which must be of the VMM's version: they differ between versions. */
+static int read_acpi_qemu(const struct tdx_input *in, const struct tdx_vmm *vmm,
+	struct acpi_blobs *ret, struct err *err)
+{
+	const struct acpi_machine machine = {.qemu = in->acpi_qemu,
+		.memory_bytes = in->memory_bytes,
+		.vcpus = in->vcpus,
+		.args = in->acpi_args,
+		.arg_count = in->acpi_arg_count};
+	char version[ACPI_QEMU_VERSION_MAX];
+	int rc;
+
+	if (in->memory_bytes == 0 || in->vcpus == 0)
+		return err_fail(
+			err, -EINVAL, "ACPI tables from QEMU need the memory size and the vCPUs");
+	if (vmm->acpi_version == NULL)
+		return err_fail(err, -ENOTSUP,
+			"no stock QEMU is known to have the ACPI tables of %s", vmm->name);
+	rc = acpi_qemu_version(in->acpi_qemu, version, err);
+	if (rc != 0)
+		return rc;
+	if (strncmp(version, vmm->acpi_version, strlen(vmm->acpi_version)) != 0)
+		return err_fail(err, -EINVAL,
+			"%s is version %s, not of %s: ACPI tables differ between versions",
+			in->acpi_qemu, version, vmm->name);
+	return acpi_qemu_read(&machine, ret, err);
+}
+
 static int measure_rtmr0(const struct tdx_input *in, const struct rtmr0_input *input,
 	struct tdx_registers *regs, struct err *err)
 {
 	ACPI_BLOBS_AUTO acpi = {.loader = {.data = NULL}};
 	struct rtmr rtmr = {.derive = in->derive[TDX_RTMR0]};
 	struct rtmr0_input whole = *input;
-	int rc;
+	int rc = 0;
 
-	if (in->acpi != NULL) {
-		rc = acpi_blobs_read(in->acpi, &acpi, err);
-		if (rc != 0)
-			return rc;
+	if (in->acpi_dir != NULL)
+		rc = acpi_blobs_read(in->acpi_dir, &acpi, err);
+	else if (in->acpi_qemu != NULL)
+		rc = read_acpi_qemu(in, input->vmm, &acpi, err);
+	if (rc != 0)
+		return rc;
+	if (acpi.rsdp.len > 0)
 		whole.acpi = &acpi;
-	}
 	rc = rtmr0_direct(&whole, &rtmr, err);
 	rc = settle(in, regs, TDX_RTMR0, &rtmr, rc, err);
+	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && in->acpi_qemu != NULL;
 	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
 }
 

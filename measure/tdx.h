@@ -41,7 +41,13 @@ struct tdx_input {
 	const char *cmdline;   /* without NUL; needs a kernel; NULL is the empty one */
 	const char *vmm;       /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
-	const char *acpi; /* for RTMR0: a directory with etc/table-loader, etc/acpi/{rsdp,tables} */
+	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables}, or a stock QEMU program of the
+	 * VMM's version, for a machine without PCI devices of @vcpus and the further arguments. */
+	const char *acpi_dir;
+	const char *acpi_qemu;
+	uint32_t vcpus;
+	const char *const *acpi_args;
+	size_t acpi_arg_count;
 	const char *const *runtime_events; /* for RTMR3, in order, as rtmr3.h writes them */
 	size_t runtime_event_count;
 	enum tdx_order order;
@@ -55,8 +61,9 @@ struct tdx_registers {
 	bool has[TDX_REGISTERS];
 	unsigned char value[TDX_REGISTERS][SHA384_SIZE]; /* of those that has[] names */
 	char why_not[TDX_REGISTERS][160]; /* of the others: one line, "" when not asked for */
-	enum tdx_order order;		  /* the order that MRTD was computed in */
-	char generation[32]; /* of the firmware: "edk2-stable202502", or "" when not looked at */
+	bool acpi_verified; /* RTMR0's tables came from the VMM's own code, not from a directory */
+	enum tdx_order order; /* the order that MRTD was computed in */
+	char generation[32];  /* of the firmware: "edk2-stable202502", or "" when not looked at */
 	unsigned char firmware_sha256[SHA256_SIZE];
 };
 

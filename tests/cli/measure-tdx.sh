@@ -21,11 +21,16 @@ fails 2 'a command line without a kernel' "a command line alone" tdx --firmware 
 fails 2 'ACPI tables without a kernel' "ACPI tables alone" tdx --firmware "$kernel" --vmm qemu-10.1 --acpi "$T"
 fails 2 '^assay: --memory: "2X" is no size' "a bad size" tdx --firmware "$kernel" --vmm qemu-10.1 --memory 1G,2X
 fails 2 '^assay: --memory: "0" is no size' "no memory" tdx --firmware "$kernel" --vmm qemu-10.1 --memory 0
+fails 2 '^assay: --vcpus: "0" is no list|^assay: --vcpus: 1 to' "no vCPU" tdx --firmware "$kernel" --vmm qemu-10.1 --vcpus 0
+fails 2 '^assay: --vcpus: "2-1" is no list' "a bad list" tdx --firmware "$kernel" --vmm qemu-10.1 --vcpus 2-1
+fails 2 'go with --acpi qemu' "--qemu alone" tdx --firmware "$kernel" --vmm qemu-10.1 --qemu x
+fails 2 'PCI devices change the tables' "a PCI device" tdx --firmware "$kernel" --vmm qemu-10.1 --kernel "$kernel" --memory 1G \
+	--vcpus 1 --acpi qemu --qemu-arg=-device --qemu-arg e1000
 fails 2 '^assay: --mrtd-order: single or two' "a bad order" tdx --firmware "$kernel" --vmm qemu-10.1 --mrtd-order three
 fails 2 '^assay: --register: ' "a bad register" tdx --firmware "$kernel" --vmm qemu-10.1 --register pcr0
 fails 2 '^assay: --format: ' "a bad format" tdx --firmware "$kernel" --vmm qemu-10.1 --format xml
 fails 2 'not JSON' "a bare register as JSON" tdx --firmware "$kernel" --vmm qemu-10.1 --format json --register mrtd
-fails 2 'one memory size only' "an explanation of two shapes" tdx --firmware "$kernel" --vmm qemu-10.1 --memory 1G,2G --explain
+fails 2 'one memory size and vCPU count only' "an explanation of two shapes" tdx --firmware "$kernel" --vmm qemu-10.1 --memory 1G,2G --explain
 fails 2 'only one of them' "two command lines" tdx --firmware "$kernel" --vmm qemu-10.1 --kernel "$kernel" --cmdline a \
 	--cmdline-file "$kernel"
 
@@ -71,7 +76,7 @@ same "RTMR0 of a TD on hardware" "$(boot --memory 2G --acpi "$T/fw" --register r
 	5aca07b1e885e17d1aeaf9d94edb2674767a61547cf8a49f26b73b4a43baeb04d147ba1953310852bbdcb13f0cfcac17
 fails 2 'rtmr0: the ACPI tables are needed' "RTMR0 without ACPI" boot --memory 2G --register rtmr0
 fails 2 'rtmr0: the memory size is needed' "RTMR0 without memory" boot --acpi "$T/fw" --register rtmr0
-fails 2 'one memory size only' "one ACPI directory for two shapes" boot --acpi "$T/fw" --memory 1G,2G
+fails 2 'one memory size and vCPU count only' "one ACPI directory for two shapes" boot --acpi "$T/fw" --memory 1G,2G
 echo x >"$T/fw/etc/acpi/rsdp"
 fails 2 'etc/acpi/rsdp: not an RSDP' "a wrong RSDP" boot --memory 2G --acpi "$T/fw"
 echo x >"$T/fw/etc/table-loader"
@@ -82,6 +87,17 @@ cp "${blob}acpi_rsdp" "$T/fw/etc/acpi/rsdp"
 cp "${blob}table-loader" "$T/fw/etc/table-loader"
 echo x >"$T/fw/etc/acpi/tables"
 fails 2 'etc/acpi/tables: 2 bytes hold no table' "wrong tables" boot --memory 2G --acpi "$T/fw"
+
+# ACPI from a QEMU: one of another version is refused.
+printf '#!/bin/sh\necho "QEMU emulator version 7.2.22 (Debian)"\n' >"$T/qemu"
+chmod +x "$T/qemu"
+fails 2 'qemu is version 7.2.22, not of qemu-10.1' "a QEMU of another version" boot --memory 2G --vcpus 1 --acpi qemu --qemu "$T/qemu"
+printf '#!/bin/sh\n[ "$1" != --version ] || echo "QEMU emulator version 10.1.0"\n' >"$T/qemu"
+fails 2 'qemu: QEMU refuses its arguments' "a QEMU that ends at once" boot --memory 2G --vcpus 1 --acpi qemu --qemu "$T/qemu"
+fails 3 'cannot be run' "no QEMU" boot --memory 2G --vcpus 1 --acpi qemu --qemu "$T/no-qemu"
+fails 2 'need the memory size and the vCPUs' "no vCPUs" boot --memory 2G --acpi qemu --qemu "$T/qemu"
+fails 2 'no stock QEMU is known' "a VMM without a stock QEMU" tdx --firmware "$firmware" --vmm qemu-9.2 --kernel "$kernel" \
+	--memory 2G --vcpus 1 --acpi qemu --qemu "$T/qemu"
 
 # Shapes and formats.
 boot --memory 1G,2G >"$T/out" 2>/dev/null

@@ -1,15 +1,17 @@
 #!/bin/sh
 # A real OVMF with a software TPM under QEMU (TCG) measures what we predict: the same edk2 code hashes the kernel, the command
-# line and the initrd into PCRs there and into RTMRs on TDX. The guest prints the firmware's own event log.
+# line and the initrd into PCRs there and into RTMRs on TDX. The guest prints the firmware's own event log and the TPM's PCRs:
+# the ACPI tables that QEMU gives over qtest are the ones that firmware measures, and the replay of the log gives the PCRs.
 . "$(dirname "$0")/../tap.sh"
 PREDICT=${BUILD:-$TOP/build/release}/tests/oracle/tdx-direct
+ACPI=${BUILD:-$TOP/build/release}/tests/oracle/acpi-qemu
 
 give_up() {
 	skip "real OVMF measures what is predicted" "$1"
 	done_testing
 }
 
-for program in qemu-system-x86_64 swtpm musl-gcc cpio; do
+for program in qemu-system-x86_64 swtpm musl-gcc cpio xxd; do
 	command -v $program >/dev/null || give_up "no $program here"
 done
 [ -x "$PREDICT" ] || give_up "no $PREDICT"
@@ -52,9 +54,21 @@ agree() {
 		ok "$1: the guest prints its log ($(tail -n 1 "$T/serial"))" false
 		return
 	}
+	# The same machine for its tables, with a TPM of its own (a device that is not on the PCI bus).
+	W=$(mktemp -d "$T/acpi.XXXXXX")
+	swtpm socket --tpm2 --tpmstate "dir=$W" --ctrl "type=unixio,path=$W/sock" --daemon --terminate
+	[ -z "$acpi" ] || "$ACPI" qemu-system-x86_64 "$5" 1 - -machine pic=on -serial null -chardev "socket,id=c,path=$W/sock" -tpmdev emulator,id=tpm0,chardev=c \
+		-device tpm-crb,tpmdev=tpm0 >>"$T/predicted" 2>"$T/err" || ok "$1: ACPI tables ($(cat "$T/err"))" false
 	while read -r name digest; do
 		ok "$1: $name" grep -q "$digest" "$T/log"
 	done <"$T/predicted"
+	xxd -r -p "$T/log" >"$T/binary"
+	# Up to PCR 9: the kernel itself extends 10.
+	for bank in sha256 sha384; do
+		"$ASSAY" replay "$T/binary" --kind tpm --bank $bank | sed -n 's/^pcr\([0-9]*\)=/\1 /p' >"$T/replayed"
+		tr -d '\r' <"$T/serial" | sed -n "s/^pcr $bank //p" | tr A-F a-f | grep '^[0-9] ' | grep -v ' 0*$' >"$T/pcrs"
+		same "$1: replayed $bank PCRs are the TPM's" "$(cat "$T/replayed")" "$(cat "$T/pcrs")"
+	done
 }
 
 # QEMU offers the untouched kernel from 10.0 on.
@@ -64,6 +78,7 @@ case $(qemu-system-x86_64 --version | sed -n 's/^QEMU emulator version \([0-9]*\
 *) blobs=named ;;
 esac
 
+acpi=yes
 trixie=$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd
 if [ -n "$SHARED" ] && [ -f "$trixie" ]; then
 	head -c 540672 "$trixie" >"$T/vars-2025"
@@ -73,6 +88,8 @@ if [ -n "$SHARED" ] && [ -f "$trixie" ]; then
 else
 	skip "edk2 202502" "no reference data"
 fi
+# Debian 12's edk2 202211 does not measure ACPI tables.
+acpi=
 code=/usr/share/OVMF/OVMF_CODE_4M.fd
 if [ -f $code ]; then
 	agree "the firmware installed here, 1 GiB" $code $code /usr/share/OVMF/OVMF_VARS_4M.fd 1024 "console=ttyS0"
