@@ -92,7 +92,7 @@ fi
 acpi=
 code=/usr/share/OVMF/OVMF_CODE_4M.fd
 if [ -f $code ]; then
-	agree "the firmware installed here, 1 GiB" $code $code /usr/share/OVMF/OVMF_VARS_4M.fd 1024 "console=ttyS0"
+	agree "the firmware installed here, 1 GiB" $code $code /usr/share/OVMF/OVMF_VARS_4M.fd 1024 "console=ttyS0 loglevel=0"
 else
 	skip "the firmware installed here" "no $code"
 fi
