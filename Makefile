@@ -57,7 +57,7 @@ help:
 	@echo 'make unit          the unit tests alone'
 	@echo 'make fuzz          a long fuzzing run of every target (FUZZ_SECONDS each)'
 	@echo 'make bench         measure speed and memory against the peers'
-	@echo 'make assay-measure measure/ alone, linked with libcrypto and jansson only'
+	@echo 'make assay-measure measure/ alone, linked with libcrypto, jansson and liblzma only'
 	@echo 'make install       into $$(DESTDIR)$$(PREFIX)'
 	@echo 'make man           docs/man/assay.1 from assay.1.in and the verbs'
 	@echo 'make format        clang-format the tree'
@@ -70,6 +70,14 @@ $(B)/%.a:
 
 $(B)/assay: $(call obj,$(MAIN_SRC)) $(B)/librooms.a $(B)/libcore.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_ALL)
+
+# What a verifier takes: measure/ alone, without the image builder and its libraries.
+assay-measure: $(B)/assay-measure
+$(B)/assay-measure: $(B)/assay-measure.o $(call obj,$(MEASURE_SRC)) $(B)/libcore.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_MEASURE)
+$(B)/assay-measure.o: assay.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DMEASURE_ONLY -MMD -MP -c -o $@ $<
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

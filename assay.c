@@ -1,22 +1,28 @@
-/* assay: the verb table, nothing else. */
+/* assay: the verb table, nothing else. With MEASURE_ONLY (make assay-measure) it has the verbs of
+ * measure/ alone. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "build.h"
 #include "measure/cmd.h"
+#ifndef MEASURE_ONLY
+#include "build.h"
 #include "mkimage/cmd.h"
 #include "verify.h"
+#endif
 
 static const struct verb {
 	const char *name;
 	int (*run)(int argc, char **argv); /* returns an exit status; argv[0] is the verb's name */
 	const char *summary;
 } verbs[] = {
+#ifndef MEASURE_ONLY
 	{"build", cmd_build, "build a guest image and its golden values from a recipe"},
 	{"lock", cmd_lock, "resolve a recipe's packages into recipe.lock"},
 	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
+	{"verify", cmd_verify, "check what was built or signed"},
+#endif
 	{"measure", cmd_measure, "compute launch digests and runtime registers"},
 	{"cmdline", cmd_cmdline, "write Kata's kernel command lines, and check any"},
 	{"initdata", cmd_initdata, "initdata documents, their digests and carriers"},
@@ -24,7 +30,6 @@ static const struct verb {
 	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
 	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
-	{"verify", cmd_verify, "check what was built or signed"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 };
 
