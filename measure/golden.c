@@ -54,6 +54,7 @@ void golden_outputs_done(struct golden_outputs *outputs)
 		buf_done(&outputs->items[i].bytes);
 	}
 	free(outputs->items);
+	warn_done(&outputs->warn);
 	*outputs = (struct golden_outputs){.count = 0};
 }
 
@@ -443,6 +444,8 @@ static int add_snp_shapes(struct golden *golden, const struct snp_shapes *shapes
 	};
 	int rc = snp_profile_find(shapes->vmm, &launch.profile, err);
 
+	if (rc == 0)
+		snp_launch_warn(&launch, &golden->outputs.warn);
 	for (size_t cpu = 0; rc == 0 && cpu < shapes->cpu_count; cpu++) {
 		launch.cpu_signature = shapes->cpus[cpu].signature;
 		for (size_t i = 0; rc == 0 && i < shapes->vcpu_count; i++) {

@@ -16,6 +16,7 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "measure/warn.h"
 
 #define GOLDEN_SCHEMA	  "assay-golden/1"
 #define GOLDEN_TUPLES_MAX 65536
@@ -29,6 +30,7 @@ struct golden_output {
 struct golden_outputs {
 	struct golden_output *items; /* owned */
 	size_t count, cap;
+	struct warn warn; /* owned: what was let pass and should be seen */
 };
 
 void golden_outputs_done(struct golden_outputs *outputs);

@@ -100,6 +100,8 @@ static void test_good(void)
 		return;
 	}
 	is_int((long long)outputs.count, 4, "two derivations, one policy, the document");
+	ok(outputs.warn.count == 1 && strstr(outputs.warn.lines[0], "not a known build") != NULL,
+		"unknown firmware is warned of");
 	golden = document(&outputs, "golden.json");
 	is_str(at(golden, "tuples", 1, "name"), "demo-smp2", "tuples are named by their shape");
 	is_str(at(golden, "tuples", 1, "tee"), "sev-snp", "with their TEE");
