@@ -136,6 +136,8 @@ static int add_golden(struct job *job, struct err *err)
 			rc = json_doc_parse(output->bytes.data, output->bytes.len, output->name,
 				&job->golden, err);
 	}
+	for (size_t i = 0; i < outputs.warn.count; i++)
+		buf_fmt(&job->warnings, "%s\n", outputs.warn.lines[i]);
 	return rc;
 }
 
