@@ -148,7 +148,7 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
-	rc = disk_write_kata(fd, "rootfs.img", tree, &options, &build->disk, err);
+	rc = disk_write(fd, "rootfs.img", tree, &options, &build->disk, err);
 	if (rc != 0)
 		return rc;
 	manifest_output(&build->manifest, "rootfs.img", build->disk.size_bytes, build->disk.sha256);

@@ -14,6 +14,9 @@ int cmd_lock(int argc, char **argv);
 /* assay fetch: fill the cache with every package that a recipe's lock names. */
 int cmd_fetch(int argc, char **argv);
 
+/* assay verify image: check an image against its dm-verity parameters. */
+int cmd_verify_image(int argc, char **argv);
+
 /* Prints the one line of a failure and returns its exit status. */
 int cmd_fail(int code, const struct err *err);
 

@@ -1,4 +1,4 @@
-/* The disk that Kata's runtimes boot (disk.h). */
+/* Guest disks (disk.h). */
 #define _GNU_SOURCE
 #include "mkimage/disk.h"
 
@@ -7,19 +7,65 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
+#include "formats/gpt.h"
+#include "formats/mbr.h"
+#include "formats/nvdimm.h"
+#include "formats/verity-super.h"
 #include "lib/io.h"
 #include "lib/pool.h"
 #include "mkimage/verity-stream.h"
 #include "mkimage/write-erofs.h"
 
-#define MIB	      (UINT64_C(1) << 20)
-#define P1_START      MIB
-#define SECTORS(size) ((uint32_t)((size) / MBR_SECTOR_SIZE))
+#define MIB	   (UINT64_C(1) << 20)
+#define DAX_OFFSET (2 * MIB) /* where the disk proper begins behind an NVDIMM header */
+#define DAX_ALIGN  (2 * MIB) /* of the whole file: NVDIMMs come in such units */
 
 _Static_assert(MIB % VERITY_BLOCK_SIZE == 0, "partitions are whole blocks");
 _Static_assert(EROFS_BLOCK_SIZE == VERITY_BLOCK_SIZE, "one block size");
 _Static_assert(DISK_SALT_SIZE <= VERITY_SALT_MAX, "salt");
+_Static_assert(DISK_SIGNATURE_MAX == MIB, "a signature's partition");
+_Static_assert(GPT_TAIL_SIZE <= MIB, "the second table has the last MiB");
+
+enum label {
+	LABEL_NONE,
+	LABEL_MBR,
+	LABEL_DAX,
+	LABEL_GPT,
+};
+
+static const struct layout {
+	const char *name;
+	enum label label;
+	uint64_t lead_bytes; /* before p1 */
+	enum disk_part_kind parts[DISK_PARTS_MAX];
+	size_t part_count;
+} layouts[] = {
+	[DISK_KATA_MBR] = {"kata-mbr", LABEL_MBR, MIB, {DISK_PART_ROOT, DISK_PART_TREE}, 2},
+	[DISK_KATA_DAX] = {"kata-dax", LABEL_DAX, DAX_OFFSET + MIB,
+		{DISK_PART_ROOT, DISK_PART_TREE}, 2},
+	[DISK_GPT] = {"gpt", LABEL_GPT, MIB, {DISK_PART_ROOT, DISK_PART_VERITY}, 2},
+	[DISK_ONE_DISK] = {"one-disk", LABEL_GPT, MIB,
+		{DISK_PART_ROOT, DISK_PART_TREE, DISK_PART_VERITY}, 3},
+	[DISK_RAW] = {"raw", LABEL_NONE, 0, {DISK_PART_ROOT, DISK_PART_TREE}, 2},
+};
+
+#define LAYOUT_COUNT (sizeof(layouts) / sizeof(layouts[0]))
+
+const char *disk_layout_name(enum disk_layout layout)
+{
+	return layouts[layout].name;
+}
+
+bool disk_layout_parse(const char *name, enum disk_layout *ret)
+{
+	for (size_t i = 0; i < LAYOUT_COUNT; i++) {
+		if (strcmp(layouts[i].name, name) != 0)
+			continue;
+		*ret = (enum disk_layout)i;
+		return true;
+	}
+	return false;
+}
 
 /* Consecutive bytes of the disk: what is to be done with them. The work is done by several
  * threads at once. */
@@ -34,10 +80,14 @@ struct batch {
 struct disk {
 	int fd;
 	const char *what;
+	const struct disk_options *options;
+	const struct layout *layout;
 	size_t threads;
-	const struct progress *progress;
 	uint64_t size_bytes;
 	uint64_t at; /* where the next batch goes */
+	/* Hashed on the way; a GPT, which depends on the root hash and comes before it, makes that
+	 * impossible. */
+	bool digest_later;
 	struct digest digest;
 	struct verity_stream verity;
 	unsigned char *zeros; /* owned; 1 MiB */
@@ -66,6 +116,8 @@ static int batch_step(void *arg, size_t i, struct err *err)
 	const struct batch *batch = &disk->batch;
 	size_t first, n;
 
+	if (i == 0 && disk->digest_later)
+		return 0;
 	if (i == 0)
 		return digest_update(&disk->digest, batch->data, batch->size_bytes, err);
 	if (i == 1)
@@ -121,7 +173,7 @@ static int batch_start(struct disk *disk, const struct batch *batch, struct err 
 		return rc;
 	disk->batch_at = disk->at;
 	disk->at += batch->size_bytes;
-	progress_report(disk->progress, "root disk", disk->at, disk->size_bytes);
+	progress_report(disk->options->progress, "root disk", disk->at, disk->size_bytes);
 	/* One thread means one; and one that cannot be started only costs speed. */
 	disk->working = disk->threads != 1 && pthread_create(&disk->worker, NULL, work, disk) == 0;
 	if (!disk->working)
@@ -136,13 +188,28 @@ static int batch_run(struct disk *disk, const struct batch *batch, struct err *e
 	return rc != 0 ? rc : batch_wait(disk, err);
 }
 
-/* Zeros up to @end, less than 1 MiB of them. */
+/* Zeros up to @end. */
 static int pad_to(struct disk *disk, uint64_t end, struct verity_stream *verity, struct err *err)
 {
-	struct batch batch = {
-		.data = disk->zeros, .size_bytes = (size_t)(end - disk->at), .verity = verity};
+	int rc = 0;
 
-	return batch.size_bytes > 0 ? batch_run(disk, &batch, err) : 0;
+	while (rc == 0 && disk->at < end) {
+		uint64_t left = end - disk->at;
+		struct batch batch = {.data = disk->zeros,
+			.size_bytes = left < MIB ? (size_t)left : MIB,
+			.verity = verity};
+
+		rc = batch_run(disk, &batch, err);
+	}
+	return rc;
+}
+
+/* A few bytes of the disk. */
+static int put(struct disk *disk, const void *bytes, size_t n, struct err *err)
+{
+	struct batch batch = {.data = bytes, .size_bytes = n, .write_bytes = n};
+
+	return n > 0 ? batch_run(disk, &batch, err) : 0;
 }
 
 /* A piece of the file system (write_erofs_sink). */
@@ -157,63 +224,253 @@ static int take_piece(void *arg, const void *data, size_t size_bytes, struct err
 	return size_bytes > 0 ? batch_start(disk, &batch, err) : batch_wait(disk, err);
 }
 
-static int write_label(struct disk *disk, const struct mbr *mbr, struct err *err)
+static uint64_t round_up(uint64_t n, uint64_t align)
 {
-	struct batch batch = {.data = disk->zeros, .size_bytes = P1_START, .write_bytes = MBR_SIZE};
-	int rc;
-
-	mbr_format(mbr, disk->zeros);
-	rc = batch_run(disk, &batch, err);
-	memset(disk->zeros, 0, MBR_SIZE);
-	return rc;
-}
-
-static int write_tree(struct disk *disk, struct err *err)
-{
-	size_t size = (size_t)disk->verity.geometry.tree_blocks * VERITY_BLOCK_SIZE;
-	struct batch batch = {.data = disk->verity.tree, .size_bytes = size, .write_bytes = size};
-
-	return size > 0 ? batch_run(disk, &batch, err) : 0;
+	return (n + align - 1) / align * align;
 }
 
 static uint64_t whole_mib(uint64_t blocks)
 {
-	uint64_t size = (blocks * VERITY_BLOCK_SIZE + MIB - 1) / MIB * MIB;
+	uint64_t size = round_up(blocks * VERITY_BLOCK_SIZE, MIB);
 
 	return size > 0 ? size : MIB;
 }
 
-/* Where everything goes. */
-static int lay_out(const struct disk_options *options, uint64_t erofs_blocks,
-	struct disk_result *ret, struct err *err)
+/* The MBR of a disk that begins at @base and ends with the file. */
+static struct mbr make_mbr(const struct disk *disk, const struct disk_result *result, uint64_t base)
 {
-	uint64_t p1 = whole_mib(erofs_blocks);
+	struct mbr mbr = {.disk_signature = disk->options->disk_signature};
+
+	for (size_t i = 0; i < result->part_count; i++)
+		mbr.partitions[i] = (struct mbr_partition){.type = MBR_TYPE_LINUX,
+			.boot = i == 0,
+			.start_sector = (uint32_t)((result->parts[i].off - base) / MBR_SECTOR_SIZE),
+			.sector_count = (uint32_t)(result->parts[i].size_bytes / MBR_SECTOR_SIZE)};
+	return mbr;
+}
+
+static int put_mbr(
+	struct disk *disk, const struct disk_result *result, uint64_t base, struct err *err)
+{
+	struct mbr mbr = make_mbr(disk, result, base);
+	unsigned char sector[MBR_SIZE];
+
+	mbr_format(&mbr, sector);
+	return put(disk, sector, sizeof(sector), err);
+}
+
+static int put_dax(struct disk *disk, const struct disk_result *result, struct err *err)
+{
+	const struct nvdimm_pfn pfn = {.data_offset = DAX_OFFSET, .align = DAX_ALIGN};
+	unsigned char block[NVDIMM_PFN_SIZE];
+	int rc = put_mbr(disk, result, 0, err);
+
+	nvdimm_pfn_format(&pfn, block);
+	if (rc == 0)
+		rc = pad_to(disk, NVDIMM_PFN_OFFSET, NULL, err);
+	if (rc == 0)
+		rc = put(disk, block, sizeof(block), err);
+	if (rc == 0)
+		rc = pad_to(disk, DAX_OFFSET, NULL, err);
+	return rc != 0 ? rc : put_mbr(disk, result, DAX_OFFSET, err);
+}
+
+/* What comes before p1. A GPT's place stays empty until the root hash is known. */
+static int write_lead(struct disk *disk, const struct disk_result *result, struct err *err)
+{
+	int rc = 0;
+
+	if (disk->layout->label == LABEL_MBR)
+		rc = put_mbr(disk, result, 0, err);
+	else if (disk->layout->label == LABEL_DAX)
+		rc = put_dax(disk, result, err);
+	return rc != 0 ? rc : pad_to(disk, disk->layout->lead_bytes, NULL, err);
+}
+
+static void gpt_partition(const struct disk *disk, const struct disk_result *result, size_t i,
+	struct gpt_partition *ret)
+{
+	static const struct {
+		const char *type, *name;
+	} kinds[] = {
+		[DISK_PART_ROOT] = {GPT_TYPE_ROOT_X86_64, "root"},
+		[DISK_PART_TREE] = {GPT_TYPE_LINUX, "kata-verity"},
+		[DISK_PART_VERITY] = {GPT_TYPE_ROOT_X86_64_VERITY, "root-verity"},
+		[DISK_PART_SIGNATURE] = {GPT_TYPE_ROOT_X86_64_VERITY_SIG, "root-verity-sig"},
+	};
+	const struct disk_part *part = &result->parts[i];
+	struct guid root, verity;
+	const struct guid *ids[] = {
+		[DISK_PART_ROOT] = &root,
+		[DISK_PART_TREE] = &disk->options->guids.tree,
+		[DISK_PART_VERITY] = &verity,
+		[DISK_PART_SIGNATURE] = &disk->options->guids.signature,
+	};
+
+	gpt_root_ids(result->verity.root_hash, &root, &verity);
+	*ret = (struct gpt_partition){.id = *ids[part->kind],
+		.start_sector = part->off / GPT_SECTOR_SIZE,
+		.sector_count = part->size_bytes / GPT_SECTOR_SIZE,
+		.attributes = GPT_ATTRIBUTE_READ_ONLY};
+	guid_parse(kinds[part->kind].type, &ret->type);
+	strcpy(ret->name, kinds[part->kind].name);
+}
+
+/* Both tables, once the root hash is known. */
+static int write_gpt(const struct disk *disk, const struct disk_result *result, struct err *err)
+{
+	AUTO_FREE struct gpt *gpt = calloc(1, sizeof(*gpt));
+	unsigned char head[GPT_HEAD_SIZE], tail[GPT_TAIL_SIZE];
+	int rc;
+
+	if (gpt == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	gpt->disk_id = disk->options->guids.disk;
+	gpt->count = result->part_count;
+	for (size_t i = 0; i < gpt->count; i++)
+		gpt_partition(disk, result, i, &gpt->partitions[i]);
+	gpt_format(gpt, result->size_bytes / GPT_SECTOR_SIZE, head, tail);
+	rc = io_pwrite(disk->fd, disk->what, head, sizeof(head), 0, err);
+	return rc != 0 ? rc
+		       : io_pwrite(disk->fd, disk->what, tail, sizeof(tail),
+				 result->size_bytes - sizeof(tail), err);
+}
+
+/* Where everything goes. */
+static int lay_out(const struct disk_options *options, const struct layout *layout,
+	uint64_t fs_blocks, struct disk_result *ret, struct err *err)
+{
 	struct verity_geometry geometry = {0};
-	int rc = verity_geometry(p1 / VERITY_BLOCK_SIZE, &geometry, err);
-	uint64_t p2 = whole_mib(geometry.tree_blocks);
+	uint64_t root = whole_mib(fs_blocks), at = layout->lead_bytes;
+	int rc = verity_geometry(root / VERITY_BLOCK_SIZE, &geometry, err);
+	const uint64_t sizes[] = {
+		[DISK_PART_ROOT] = root,
+		[DISK_PART_TREE] = whole_mib(geometry.tree_blocks),
+		[DISK_PART_VERITY] = whole_mib(1 + geometry.tree_blocks),
+		[DISK_PART_SIGNATURE] = MIB,
+	};
 
 	if (rc != 0)
 		return rc;
-	ret->size_bytes = P1_START + p1 + p2;
+	for (size_t i = 0; i < layout->part_count; i++)
+		ret->parts[ret->part_count++].kind = layout->parts[i];
+	if (options->sign != NULL)
+		ret->parts[ret->part_count++].kind = DISK_PART_SIGNATURE;
+	for (size_t i = 0; i < ret->part_count; i++) {
+		ret->parts[i].off = at;
+		ret->parts[i].size_bytes = sizes[ret->parts[i].kind];
+		at += ret->parts[i].size_bytes;
+	}
+	ret->size_bytes = at + (layout->label == LABEL_GPT ? MIB : 0);
+	if (layout->label == LABEL_DAX)
+		ret->size_bytes = round_up(ret->size_bytes, DAX_ALIGN);
 	if (ret->size_bytes / MBR_SECTOR_SIZE > UINT32_MAX)
 		return err_fail(err, -EFBIG, "the disk would be larger than 2 TiB");
 	ret->verity.data_blocks = geometry.data_blocks;
 	ret->verity.salt_bytes = DISK_SALT_SIZE;
 	memcpy(ret->verity.salt, options->salt, DISK_SALT_SIZE);
 	ret->hash_blocks = geometry.tree_blocks;
-	ret->erofs_blocks = erofs_blocks;
-	ret->mbr = (struct mbr){
-		.disk_signature = options->disk_signature,
-		.partitions = {{MBR_TYPE_LINUX, true, SECTORS(P1_START), SECTORS(p1)},
-			{MBR_TYPE_LINUX, false, SECTORS(P1_START + p1), SECTORS(p2)}},
-	};
+	ret->fs_blocks = fs_blocks;
 	return 0;
+}
+
+static int write_tree(struct disk *disk, struct err *err)
+{
+	size_t size = (size_t)disk->verity.geometry.tree_blocks * VERITY_BLOCK_SIZE;
+
+	return put(disk, disk->verity.tree, size, err);
+}
+
+static int write_super(struct disk *disk, struct err *err)
+{
+	struct verity_super super = {
+		.salt_bytes = DISK_SALT_SIZE, .data_blocks = disk->verity.geometry.data_blocks};
+	unsigned char block[VERITY_BLOCK_SIZE] = {0};
+
+	memcpy(super.uuid, disk->options->verity_uuid, sizeof(super.uuid));
+	memcpy(super.salt, disk->options->salt, DISK_SALT_SIZE);
+	verity_super_format(&super, block);
+	return put(disk, block, sizeof(block), err);
+}
+
+static int write_signature(struct disk *disk, const struct disk_result *result, struct err *err)
+{
+	BUF_AUTO text = {0};
+	int rc = disk->options->sign(disk->options->sign_arg, result->verity.root_hash, &text, err);
+
+	if (rc == 0)
+		rc = buf_check(&text, err);
+	if (rc == 0 && text.len > DISK_SIGNATURE_MAX)
+		rc = err_fail(err, -EFBIG, "a signature of %zu bytes", text.len);
+	return rc != 0 ? rc : put(disk, text.data, text.len, err);
+}
+
+static int write_root(struct disk *disk, const struct write_erofs *plan,
+	const struct disk_part *part, struct disk_result *ret, struct err *err)
+{
+	int rc = write_erofs_emit(plan, take_piece, disk, err);
+
+	if (rc == 0)
+		rc = pad_to(disk, part->off + part->size_bytes, &disk->verity, err);
+	return rc != 0 ? rc : verity_stream_end(&disk->verity, ret->verity.root_hash, err);
+}
+
+static int write_part(struct disk *disk, const struct write_erofs *plan,
+	const struct disk_part *part, struct disk_result *ret, struct err *err)
+{
+	int rc;
+
+	switch (part->kind) {
+	case DISK_PART_ROOT:
+		rc = write_root(disk, plan, part, ret, err);
+		break;
+	case DISK_PART_TREE:
+		rc = write_tree(disk, err);
+		break;
+	case DISK_PART_VERITY:
+		rc = write_super(disk, err);
+		if (rc == 0)
+			rc = write_tree(disk, err);
+		break;
+	default:
+		rc = write_signature(disk, ret, err);
+		break;
+	}
+	return rc != 0 ? rc : pad_to(disk, part->off + part->size_bytes, NULL, err);
+}
+
+/* The digest of what has been written, read once more. */
+static int digest_file(struct disk *disk, struct err *err)
+{
+	int rc = 0;
+
+	for (uint64_t off = 0; rc == 0 && off < disk->size_bytes; off += MIB) {
+		rc = io_pread(disk->fd, disk->what, disk->zeros, MIB, off, err);
+		if (rc == 0)
+			rc = digest_update(&disk->digest, disk->zeros, MIB, err);
+	}
+	return rc;
+}
+
+static int write_parts(
+	struct disk *disk, const struct write_erofs *plan, struct disk_result *ret, struct err *err)
+{
+	int rc = write_lead(disk, ret, err);
+
+	for (size_t i = 0; rc == 0 && i < ret->part_count; i++)
+		rc = write_part(disk, plan, &ret->parts[i], ret, err);
+	if (rc == 0)
+		rc = pad_to(disk, ret->size_bytes, NULL, err);
+	if (rc == 0 && disk->layout->label == LABEL_GPT)
+		rc = write_gpt(disk, ret, err);
+	if (rc == 0 && disk->digest_later)
+		rc = digest_file(disk, err);
+	return rc;
 }
 
 static int write_all(
 	struct disk *disk, const struct write_erofs *plan, struct disk_result *ret, struct err *err)
 {
-	uint64_t p1_end = (uint64_t)ret->mbr.partitions[1].start_sector * MBR_SECTOR_SIZE;
 	int rc = digest_init(&disk->digest, DIGEST_SHA256, err);
 
 	if (rc == 0)
@@ -226,34 +483,32 @@ static int write_all(
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (ftruncate(disk->fd, (off_t)ret->size_bytes) != 0)
 		return err_sys(err, "%s", disk->what);
-	rc = write_label(disk, &ret->mbr, err);
-	if (rc == 0)
-		rc = write_erofs_emit(plan, take_piece, disk, err);
-	if (rc == 0)
-		rc = pad_to(disk, p1_end, &disk->verity, err);
-	if (rc == 0)
-		rc = verity_stream_end(&disk->verity, ret->verity.root_hash, err);
-	if (rc == 0)
-		rc = write_tree(disk, err);
-	if (rc == 0)
-		rc = pad_to(disk, ret->size_bytes, NULL, err);
+	rc = write_parts(disk, plan, ret, err);
 	return rc != 0 ? rc : digest_end(&disk->digest, ret->sha256, err);
 }
 
-int disk_write_kata(int fd, const char *what, const struct tree *tree,
+int disk_write(int fd, const char *what, const struct tree *tree,
 	const struct disk_options *options, struct disk_result *ret, struct err *err)
 {
+	const struct layout *layout = &layouts[options->layout];
 	struct write_erofs_options erofs = {.timestamp = options->timestamp};
-	__attribute__((cleanup(disk_done))) struct disk disk = {
-		.fd = fd, .what = what, .threads = options->threads, .progress = options->progress};
+	__attribute__((cleanup(disk_done))) struct disk disk = {.fd = fd,
+		.what = what,
+		.options = options,
+		.layout = layout,
+		.threads = options->threads,
+		.digest_later = layout->label == LABEL_GPT};
 	WRITE_EROFS_AUTO plan = {0};
 	struct disk_result result = {0};
 	int rc;
 
+	if (options->sign != NULL && layout->label != LABEL_GPT)
+		return err_fail(err, -EINVAL,
+			"layout %s has no place for a signature, only a GPT has", layout->name);
 	memcpy(erofs.uuid, options->uuid, sizeof(erofs.uuid));
 	rc = write_erofs_plan(&plan, tree, &erofs, err);
 	if (rc == 0)
-		rc = lay_out(options, plan.blocks, &result, err);
+		rc = lay_out(options, layout, plan.blocks, &result, err);
 	if (rc != 0)
 		return rc;
 	result.inode_count = plan.inode_count;

@@ -1,53 +1,103 @@
 /*
- * The disk that Kata's runtimes boot, from a tree in one pass: an msdos label, the root file system
- * as EROFS, and its dm-verity tree without superblock.
+ * Guest disks, from a tree in one pass: a label, the root file system, and its dm-verity tree,
+ * hashed while the file system is written. Every part takes whole MiB.
  *
- *   0              MBR, zeros up to 1 MiB
- *   1 MiB          p1, type 0x83, boot flag: EROFS, zeros up to a whole MiB; dm-verity covers
- *                  all of p1
- *   1 MiB + |p1|   p2, type 0x83: the dm-verity tree, zeros up to a whole MiB
+ *   kata-mbr   MBR; p1 root; p2 tree                       what Kata's runtimes boot
+ *   kata-dax   MBR, NVDIMM header; at 2 MiB the same       the same by virtio-pmem or NVDIMM
+ *   gpt        GPT; p1 root; p2 root-verity                systemd's discoverable partitions
+ *   one-disk   GPT; p1 root; p2 tree; p3 root-verity       serves both
+ *   raw        root; tree                                  no label at all
  *
- * The bytes depend on the tree and the options alone, not on the number of threads.
+ * "tree" is a bare dm-verity tree, "root-verity" a dm-verity super block and the same tree. In a
+ * GPT the signature of the root hash, if there is one, follows as a partition of its own; a last
+ * MiB holds the second table. dm-verity covers all of p1. The bytes depend on the tree and the
+ * options alone, not on the number of threads.
  */
 #ifndef MKIMAGE_DISK_H
 #define MKIMAGE_DISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "formats/mbr.h"
 #include "formats/verity.h"
+#include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/guid.h"
 #include "lib/progress.h"
 #include "mkimage/tree.h"
 
-#define DISK_SALT_SIZE 32
+#define DISK_SALT_SIZE	   32
+#define DISK_SIGNATURE_MAX (1u << 20)
+
+enum disk_layout {
+	DISK_KATA_MBR,
+	DISK_KATA_DAX,
+	DISK_GPT,
+	DISK_ONE_DISK,
+	DISK_RAW,
+};
+
+/* "kata-mbr" and so on. */
+const char *disk_layout_name(enum disk_layout layout);
+/* False when no layout has that name. */
+bool disk_layout_parse(const char *name, enum disk_layout *ret);
+
+/* The GUIDs of a GPT that do not follow from the root hash. */
+struct disk_guids {
+	struct guid disk;
+	struct guid tree;
+	struct guid signature;
+};
 
 struct disk_options {
+	enum disk_layout layout;
 	unsigned char uuid[16];		    /* of the file system */
 	unsigned char salt[DISK_SALT_SIZE]; /* of dm-verity */
+	unsigned char verity_uuid[16];	    /* in the dm-verity super block */
 	uint32_t disk_signature;	    /* in the MBR */
+	struct disk_guids guids;
 	uint64_t timestamp; /* of the file system; inodes with this mtime are smallest */
 	size_t threads;	    /* 0: one per processor */
 	const struct progress *progress; /* or NULL */
+	/* Appends at most DISK_SIGNATURE_MAX bytes for a root hash; or NULL. GPT only. */
+	int (*sign)(void *arg, const unsigned char root_hash[SHA256_SIZE], struct buf *ret,
+		struct err *err);
+	void *sign_arg;
 };
+
+enum disk_part_kind {
+	DISK_PART_ROOT,
+	DISK_PART_TREE,
+	DISK_PART_VERITY, /* super block and tree */
+	DISK_PART_SIGNATURE,
+};
+
+struct disk_part {
+	enum disk_part_kind kind;
+	uint64_t off, size_bytes;
+};
+
+#define DISK_PARTS_MAX 4
 
 struct disk_result {
 	struct verity_params verity;
-	uint64_t hash_blocks;  /* of the tree in p2 */
-	uint64_t erofs_blocks; /* of the file system, without the padding of p1 */
+	uint64_t hash_blocks; /* of the tree */
+	uint64_t fs_blocks;   /* of the file system, without the padding of p1 */
 	uint64_t inode_count;
-	struct mbr mbr;
+	struct disk_part parts[DISK_PARTS_MAX];
+	size_t part_count;
 	uint64_t size_bytes;
 	unsigned char sha256[SHA256_SIZE]; /* of the whole disk */
 };
 
 /*
- * Writes the disk to @fd, a new regular file that @what names in errors; padding becomes holes.
- * Uses the marks of @tree meanwhile. Nothing is flushed to the device. -EBADMSG for a tree that
- * EROFS cannot hold, -EFBIG beyond 2 TiB, else what reading or writing gave (-ENOSPC, -EIO).
+ * Writes the disk to @fd, a new regular file open for reading and writing that @what names in
+ * errors; padding becomes holes. Uses the marks of @tree meanwhile. Nothing is flushed to the
+ * device. -EBADMSG for a tree that the file system cannot hold, -EFBIG beyond 2 TiB, -EINVAL for a
+ * signature without GPT, else what reading or writing gave (-ENOSPC, -EIO).
  */
-int disk_write_kata(int fd, const char *what, const struct tree *tree,
+int disk_write(int fd, const char *what, const struct tree *tree,
 	const struct disk_options *options, struct disk_result *ret, struct err *err) MUST_CHECK;
 
 #endif

@@ -87,7 +87,7 @@ static int verb_disk(char **args, struct err *err)
 	if (rc == 0)
 		rc = fill_tree(&tree, args[0], args[1], err);
 	if (rc == 0)
-		rc = disk_write_kata(fd, args[2], &tree, &options, &result, err);
+		rc = disk_write(fd, args[2], &tree, &options, &result, err);
 	if (rc == 0)
 		print_root(&result.verity);
 	return rc;

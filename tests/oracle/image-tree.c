@@ -5,9 +5,9 @@
  *       writes the tree of SEED as EROFS, and its listing on stdout
  *   image-tree big FILE
  *       the same for one file over 4 GiB, sparse
- *   image-tree disk SEED FILE THREADS
- *       writes Kata's disk, and on stdout, a line each: its verity parameters, blocks of the file
- *       system, hash blocks, sha256
+ *   image-tree disk SEED FILE THREADS [LAYOUT]
+ *       writes a disk (kata-mbr unless another is named), and on stdout, a line each: its verity
+ *       parameters, blocks of the file system, hash blocks, sha256
  *   image-tree verity SALT DATA TREE THREADS
  *       writes the hash tree of a file, and its root hash on stdout; SALT in hex or "-"
  *   image-tree list DIRECTORY
@@ -329,18 +329,23 @@ static int verb_disk(char **args, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, "%s", args[1]);
+	if (args[3] != NULL && !disk_layout_parse(args[3], &options.layout))
+		return err_fail(err, -EINVAL, "%s: no such layout", args[3]);
 	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
+	memcpy(options.verity_uuid, "fedcba9876543210", sizeof(options.verity_uuid));
+	memcpy(&options.guids, "a disk's GUID   a tree's GUID   a signature GUID",
+		sizeof(options.guids));
 	memcpy(options.salt, "a salt of thirty-two plain bytes", sizeof(options.salt));
 	if (rc == 0)
 		rc = random_tree_fill(&tree, strtoull(args[0], NULL, 10), err);
 	if (rc == 0)
-		rc = disk_write_kata(fd, args[1], &tree, &options, &result, err);
+		rc = disk_write(fd, args[1], &tree, &options, &result, err);
 	if (rc != 0)
 		return rc;
 	verity_params_format(&result.verity, params);
 	hex_encode(result.sha256, SHA256_SIZE, hex);
-	printf("%s\n%" PRIu64 "\n%" PRIu64 "\n%s\n", params, result.erofs_blocks,
-		result.hash_blocks, hex);
+	printf("%s\n%" PRIu64 "\n%" PRIu64 "\n%s\n", params, result.fs_blocks, result.hash_blocks,
+		hex);
 	return 0;
 }
 
@@ -524,7 +529,7 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{"erofs", 2, 3, verb_erofs},
 		{"big", 1, 1, verb_big},
-		{"disk", 3, 3, verb_disk},
+		{"disk", 3, 4, verb_disk},
 		{"verity", 4, 4, verb_verity},
 		{"list", 1, 1, verb_list},
 		{"read", 1, 1, verb_read},

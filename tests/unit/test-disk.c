@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "formats/erofs-read.h"
+#include "formats/mbr.h"
 #include "lib/buf.h"
 #include "lib/hex.h"
 #include "lib/io.h"
@@ -60,7 +61,7 @@ static int write_disk(
 {
 	AUTO_CLOSE int fd = memfd_create("disk", MFD_CLOEXEC);
 	void *at;
-	int rc = disk_write_kata(fd, "disk", tree, &options, result, err);
+	int rc = disk_write(fd, "disk", tree, &options, result, err);
 
 	if (rc != 0)
 		return rc;
@@ -71,7 +72,7 @@ static int write_disk(
 static void test_parts(const struct buf *disk, const struct disk_result *result)
 {
 	unsigned char sum[SHA256_SIZE], root[SHA256_SIZE];
-	size_t p1 = MIB, p2 = (size_t)result->mbr.partitions[1].start_sector * MBR_SECTOR_SIZE;
+	size_t p1 = MIB, p2 = (size_t)result->parts[1].off;
 	VERITY_STREAM_AUTO stream = {0};
 	struct erofs_image image;
 	struct mbr mbr = {0};
@@ -95,7 +96,7 @@ static void test_parts(const struct buf *disk, const struct disk_result *result)
 			result->verity.data_blocks == (p2 - p1) / VERITY_BLOCK_SIZE,
 		"p1 is whole MiB, all of it is data");
 	ok(erofs_open(disk->data + p1, p2 - p1, "p1", &image, &err) == 0 &&
-			image.super.blocks == result->erofs_blocks &&
+			image.super.blocks == result->fs_blocks &&
 			image.super.inode_count == result->inode_count &&
 			memcmp(image.super.uuid, options.uuid, 16) == 0,
 		"p1 is EROFS %s", err.msg);
@@ -204,13 +205,12 @@ static void test_failures(void)
 
 		options.threads = threads[i];
 		fixed_tree(&tree);
-		is_int(disk_write_kata(-1, "disk", &tree, &options, &result, &err), -EBADF,
-			"no file");
+		is_int(disk_write(-1, "disk", &tree, &options, &result, &err), -EBADF, "no file");
 		is_str(err.msg, "disk: Bad file descriptor", "one line");
 
 		if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
 			abort();
-		is_int(disk_write_kata(fd, "disk", &tree, &options, &result, &err), -EFBIG,
+		is_int(disk_write(fd, "disk", &tree, &options, &result, &err), -EFBIG,
 			"a limit is met");
 		is_str(err.msg, "disk: File too large", "one line");
 		if (setrlimit(RLIMIT_FSIZE, &before) != 0)
@@ -220,7 +220,7 @@ static void test_failures(void)
 		ok(ftruncate(content, 6 * MIB) == 0, "a short content");
 		inode.content = (struct tree_content){.fd = content, .size_bytes = 21 * MIB};
 		ok(tree_add(&tree, "z", &inode, TREE_REFUSE, NULL, &err) == 0, "is added");
-		is_int(disk_write_kata(fd, "disk", &tree, &options, &result, &err), -EBADMSG,
+		is_int(disk_write(fd, "disk", &tree, &options, &result, &err), -EBADMSG,
 			"reading fails");
 		ok(strncmp(err.msg, "/z: ends at byte 6291456", 24) == 0, "one line: %s", err.msg);
 		is_int((long long)result.size_bytes, 7, "a failure leaves the result alone");
@@ -248,7 +248,7 @@ static void test_write_fails(void)
 		fixed_tree(&tree);
 		ok(ftruncate(fd, 8 * MIB) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0,
 			"a file that cannot be written");
-		is_int(disk_write_kata(fd, "disk", &tree, &options, &result, &err), -EPERM,
+		is_int(disk_write(fd, "disk", &tree, &options, &result, &err), -EPERM,
 			"writing fails");
 		is_str(err.msg, "disk: Operation not permitted", "one line");
 	}
