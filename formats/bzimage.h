@@ -1,5 +1,6 @@
 /*
- * The setup header of an x86 Linux bzImage: Linux Documentation/arch/x86/boot.rst, boot protocol 2.00 to 2.15.
+ * The setup header of an x86 Linux bzImage: Linux Documentation/arch/x86/boot.rst, boot protocol
+ * 2.00 to 2.15.
  */
 #ifndef FORMATS_BZIMAGE_H
 #define FORMATS_BZIMAGE_H
@@ -33,7 +34,8 @@ bool bzimage_probe(const void *image, size_t len);
 /* Parses the setup header; -EBADMSG when the image is no bzImage or its header leaves the file. */
 int bzimage_parse(const void *image, size_t len, struct bzimage *ret, struct err *err) MUST_CHECK;
 
-/* What QEMU's loader for -kernel writes into the setup header that firmware reads (hw/i386/x86-common.c, x86_load_linux). */
+/* What QEMU's loader for -kernel writes into the setup header that firmware reads
+ * (hw/i386/x86-common.c, x86_load_linux). */
 struct bzimage_patch {
 	uint64_t below_4g_bytes; /* guest RAM below 4 GiB */
 	uint64_t acpi_bytes;	 /* that the machine type keeps free for ACPI data */
@@ -41,8 +43,8 @@ struct bzimage_patch {
 };
 
 /*
- * Applies the patch to @image, which parsed as @bz, in place. -EBADMSG for a kernel that is too old for the high load
- * addresses, -EINVAL when the initrd does not fit below 4 GiB.
+ * Applies the patch to @image, which parsed as @bz, in place. -EBADMSG for a kernel that is too old
+ * for the high load addresses, -EINVAL when the initrd does not fit below 4 GiB.
  */
 int bzimage_patch(void *image, size_t len, const struct bzimage *bz,
 	const struct bzimage_patch *patch, struct err *err) MUST_CHECK;

@@ -1,4 +1,5 @@
-/* UEFI device paths (devpath.h): nodes of u8 type, u8 subtype, u16 length with these four bytes, and data. */
+/* UEFI device paths (devpath.h): nodes of u8 type, u8 subtype, u16 length with these four bytes,
+ * and data. */
 #include "formats/devpath.h"
 
 #include <inttypes.h>

@@ -28,16 +28,16 @@
 #define GUID_FFS3 "5473c07a-3dcb-4dca-bd6f-1e9689e7349a"
 #define GUID_LZMA "ee4e5898-3914-4259-9d6e-dc7bd79403cf"
 
-#define VOLUME_ALIGN	  4096
-#define VOLUME_HEADER	  56
-#define FILE_HEADER	  24
-#define FILE_TYPE_PAD	  0xf0
-#define FILE_LARGE	  0x01
-#define SECTION_GUIDED	  0x02
-#define SECTION_UI	  0x15
-#define SECTION_VOLUME	  0x17
-#define LZMA_HEADER	  13
-#define LZMA_MEMORY_MAX	  (128u << 20)
+#define VOLUME_ALIGN	4096
+#define VOLUME_HEADER	56
+#define FILE_HEADER	24
+#define FILE_TYPE_PAD	0xf0
+#define FILE_LARGE	0x01
+#define SECTION_GUIDED	0x02
+#define SECTION_UI	0x15
+#define SECTION_VOLUME	0x17
+#define LZMA_HEADER	13
+#define LZMA_MEMORY_MAX (128u << 20)
 
 static int parse_volume(struct ffs *ffs, const struct rd *volume, unsigned depth, struct err *err);
 

@@ -1,6 +1,6 @@
 /*
- * The files in a UEFI firmware image: firmware volumes, their files, and the LZMA-compressed sections in them.
- * UEFI Platform Initialization Specification 1.8, volume 3, sections 2 and 3.
+ * The files in a UEFI firmware image: firmware volumes, their files, and the LZMA-compressed
+ * sections in them. UEFI Platform Initialization Specification 1.8, volume 3, sections 2 and 3.
  *
  * This is how a firmware tells what it is: which modules it carries and what strings stand in them.
  */
@@ -40,8 +40,8 @@ struct ffs {
 };
 
 /*
- * Parses every firmware volume in @image, which must outlive @ret. -EBADMSG for damaged volumes, files or sections;
- * bytes outside volumes are passed over.
+ * Parses every firmware volume in @image, which must outlive @ret. -EBADMSG for damaged volumes,
+ * files or sections; bytes outside volumes are passed over.
  */
 int ffs_parse(const void *image, size_t len, struct ffs *ret, struct err *err) MUST_CHECK;
 

@@ -5,12 +5,13 @@
  *   0           | 2    | "MZ"
  *   0x3c        | 4    | offset P of the PE header
  *   P           | 4    | "PE\0\0"
- *   P+4         | 20   | COFF header: machine, number of sections, ..., size of the optional header, characteristics
+ *   P+4         | 20   | COFF header: machine, number of sections, ..., optional header size, ...
  *   P+24        | -    | optional header: magic 0x10b (PE32) or 0x20b (PE32+), ...
  *   -           | 40n  | section headers
  * and in the optional header
  *   +56  SizeOfImage, +60 SizeOfHeaders, +64 CheckSum, +68 Subsystem
- *   +92 (PE32) or +108 (PE32+) number of data directories, then 8 bytes for each; the certificates are number 4
+ *   +92 (PE32) or +108 (PE32+) number of data directories, then 8 bytes for each; the
+ *   certificates are number 4
  */
 #include "formats/pe.h"
 

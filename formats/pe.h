@@ -1,6 +1,6 @@
 /*
- * PE/COFF images as UEFI loads them: the headers that matter for measuring, bounds-checked as edk2 does.
- * Microsoft PE Format; edk2 MdePkg/Library/BasePeCoffLib (PeCoffLoaderGetPeHeader).
+ * PE/COFF images as UEFI loads them: the headers that matter for measuring, bounds-checked as edk2
+ * does. Microsoft PE Format; edk2 MdePkg/Library/BasePeCoffLib (PeCoffLoaderGetPeHeader).
  */
 #ifndef FORMATS_PE_H
 #define FORMATS_PE_H
@@ -24,12 +24,12 @@ struct pe {
 	uint16_t machine;
 	uint16_t subsystem;
 	bool pe32_plus;
-	size_t checksum_offset; /* of the 4-byte CheckSum field */
-	size_t security_offset; /* of the 8-byte directory entry of the certificates; 0: there is none */
-	uint32_t security_address;		     /* file offset of the certificates */
-	uint32_t security_size;			     /* 0: unsigned */
-	uint32_t headers_size;			     /* SizeOfHeaders */
-	uint32_t image_size;			     /* SizeOfImage */
+	size_t checksum_offset;	   /* of the 4-byte CheckSum field */
+	size_t security_offset;	   /* of the certificates' 8-byte directory entry; 0: none */
+	uint32_t security_address; /* file offset of the certificates */
+	uint32_t security_size;	   /* 0: unsigned */
+	uint32_t headers_size;	   /* SizeOfHeaders */
+	uint32_t image_size;	   /* SizeOfImage */
 	struct pe_section sections[PE_SECTIONS_MAX]; /* in file order of their headers */
 	size_t count;
 };
@@ -42,7 +42,8 @@ bool pe_probe(const void *image, size_t len);
 /* Parses the headers; -EBADMSG for what edk2 would refuse to load (and so would not measure). */
 int pe_parse(const void *image, size_t len, struct pe *ret, struct err *err) MUST_CHECK;
 
-/* The section of this name, or NULL when there is none; the first one when there are several. Borrowed. */
+/* The section of this name, or NULL when there is none; the first one when there are several.
+ * Borrowed. */
 const struct pe_section *pe_section(const struct pe *pe, const char *name);
 
 #endif

@@ -1,13 +1,14 @@
 /*
  * TDX quotes and TD reports (quote.h).
  *
- *   quote 4                                 quote 5                           TD report, 1024 bytes
- *   0  | 2   | version                      0  | 2 | version                  0   | 1   | type 0x81
- *   4  | 4   | TEE type 0x81                4  | 4 | TEE type 0x81            128 | 64  | report data
- *   48 | 584 | TD quote body                48 | 2 | body type 2 or 3         512 | 512 | TDINFO
- *                                           50 | 4 | bytes of the body
- *                                           54 | - | TD quote body
- *   TD quote body: 16 TEE_TCB_SVN, 48 MRSEAM, 48 MRSIGNERSEAM, 8 SEAMATTRIBUTES, TDINFO up to RTMR3, 64 report data, ...
+ *   quote 4                   quote 5                   TD report, 1024 bytes
+ *   0  | 2   | version        0  | 2 | version          0   | 1   | type 0x81
+ *   4  | 4   | TEE type 0x81  4  | 4 | TEE type 0x81    128 | 64  | report data
+ *   48 | 584 | TD quote body  48 | 2 | body type 2 or 3 512 | 512 | TDINFO
+ *                             50 | 4 | bytes of the body
+ *                             54 | - | TD quote body
+ *   TD quote body: 16 TEE_TCB_SVN, 48 MRSEAM, 48 MRSIGNERSEAM, 8 SEAMATTRIBUTES, TDINFO up to
+ *   RTMR3, 64 report data, ...
  *   TDINFO: 8 ATTRIBUTES, 8 XFAM, 48 each MRTD, MRCONFIGID, MROWNER, MROWNERCONFIG, RTMR0-3
  */
 #include "formats/quote.h"

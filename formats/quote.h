@@ -1,6 +1,7 @@
 /*
- * Evidence of Intel TDX guests: quotes of version 4 and 5, and TD reports. Only what they state is read; signatures are a
- * verifier's business. Intel TDX DCAP Quoting Library API, appendix 3; Intel TDX Module ABI, TDREPORT_STRUCT.
+ * Evidence of Intel TDX guests: quotes of version 4 and 5, and TD reports. Only what they state is
+ * read; signatures are a verifier's business. Intel TDX DCAP Quoting Library API, appendix 3; Intel
+ * TDX Module ABI, TDREPORT_STRUCT.
  */
 #ifndef FORMATS_QUOTE_H
 #define FORMATS_QUOTE_H
@@ -28,7 +29,8 @@ struct quote {
 	unsigned char report_data[64];
 };
 
-/* Parses a quote or a TD report (1024 bytes); -EBADMSG for other bytes, -ENOTSUP for other versions or TEEs. */
+/* Parses a quote or a TD report (1024 bytes); -EBADMSG for other bytes, -ENOTSUP for other
+ * versions or TEEs. */
 int quote_parse(const void *bytes, size_t len, struct quote *ret, struct err *err) MUST_CHECK;
 
 #endif

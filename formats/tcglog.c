@@ -8,8 +8,8 @@
  *   28 | 4  | bytes of data                       - | - | u16 algorithm, digest; for each
  *   32 | -  | TCG_EfiSpecIDEvent                  - | 4 | bytes of data
  *                                                 - | - | data
- *   TCG_EfiSpecIDEvent: "Spec ID Event03" and NUL, 4 platform class, 4 versions, 4 number of algorithms, u16 id and u16 size of
- *   each, 1 and that many bytes of vendor information
+ *   TCG_EfiSpecIDEvent: "Spec ID Event03" and NUL, 4 platform class, 4 versions, 4 number of
+ *   algorithms, u16 id and u16 size of each, 1 and that many bytes of vendor information
  */
 #include "formats/tcglog.h"
 

@@ -1,6 +1,6 @@
 /*
- * Event logs of measured boot: the crypto-agile form of the TCG PC Client Platform Firmware Profile 1.06, section 10, which TPM
- * logs and the CC event log (CCEL) of confidential guests share.
+ * Event logs of measured boot: the crypto-agile form of the TCG PC Client Platform Firmware Profile
+ * 1.06, section 10, which TPM logs and the CC event log (CCEL) of confidential guests share.
  */
 #ifndef FORMATS_TCGLOG_H
 #define FORMATS_TCGLOG_H
@@ -50,10 +50,9 @@ struct tcglog_event {
 	size_t offset;	/* of the event in the log */
 	uint32_t index; /* PCR, or measurement register of a CCEL (0 MRTD, 1 RTMR0, ...) */
 	uint32_t type;
-	const unsigned char *digests
-		[TCGLOG_BANKS_MAX]; /* of each bank of the log; NULL: the event has none; borrowed */
-	const unsigned char *data;  /* borrowed */
-	uint32_t size_bytes;	    /* of the data */
+	const unsigned char *digests[TCGLOG_BANKS_MAX]; /* of each bank; NULL: none; borrowed */
+	const unsigned char *data;			/* borrowed */
+	uint32_t size_bytes;				/* of the data */
 };
 
 /* "EV_SEPARATOR"; NULL for a type that is not known. */
@@ -65,7 +64,8 @@ int tcglog_open(const void *log, size_t len, struct tcglog *ret, struct err *err
 /* The number of the bank of this algorithm, or -1. */
 int tcglog_bank(const struct tcglog *log, enum digest_alg alg);
 
-/* Reads the next event: 1, or 0 at the end (where only zero or 0xff fill may follow), or -EBADMSG. */
+/* Reads the next event: 1, or 0 at the end (where only zero or 0xff fill may follow), or
+ * -EBADMSG. */
 int tcglog_next(struct tcglog *log, struct tcglog_event *ret, struct err *err) MUST_CHECK;
 
 #endif

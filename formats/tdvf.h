@@ -1,6 +1,7 @@
 /*
- * TDVF metadata: the list of sections by which firmware tells a VMM how to build a TD's initial memory.
- * Intel TDX Virtual Firmware Design Guide 344991-004, section 11; edk2 OvmfPkg/ResetVector/X64/IntelTdxMetadata.asm.
+ * TDVF metadata: the list of sections by which firmware tells a VMM how to build a TD's initial
+ * memory. Intel TDX Virtual Firmware Design Guide 344991-004, section 11; edk2
+ * OvmfPkg/ResetVector/X64/IntelTdxMetadata.asm.
  */
 #ifndef FORMATS_TDVF_H
 #define FORMATS_TDVF_H
@@ -45,9 +46,10 @@ struct tdvf {
 const char *tdvf_type_name(uint32_t type);
 
 /*
- * Parses the metadata of the @len bytes of @image, found through the GUIDed footer table or, failing that, through the
- * offset at the fixed place 32 bytes before the end. Refuses (-EBADMSG) what no VMM could build: data beyond the
- * image, memory smaller than its data, unaligned or overlapping memory, unknown types and attributes.
+ * Parses the metadata of the @len bytes of @image, found through the GUIDed footer table or,
+ * failing that, through the offset at the fixed place 32 bytes before the end. Refuses (-EBADMSG)
+ * what no VMM could build: data beyond the image, memory smaller than its data, unaligned or
+ * overlapping memory, unknown types and attributes.
  */
 int tdvf_parse(const void *image, size_t len, struct tdvf *ret, struct err *err) MUST_CHECK;
 

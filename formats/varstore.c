@@ -1,14 +1,14 @@
 /*
  * The UEFI variable store (varstore.h).
  *
- *   volume                          store header, behind the volume's         variable, aligned to 4
- *   32 | 8 | bytes                  0  | 16 | GUID                            0  | 2  | 0x55aa
- *   40 | 4 | "_FVH"                 16 | 4  | bytes with this header          2  | 1  | state
- *   48 | 2 | bytes of the header    20 | 1  | format 0x5a                     4  | 4  | attributes
- *                                   21 | 1  | state 0xfe                      36 | 4  | bytes of the name
- *                                   22 | 6  | reserved                        40 | 4  | bytes of the data
- *                                                                             44 | 16 | vendor GUID
- *                                                                             60 | -  | name in UTF-16, data
+ *   volume                      store header, behind it      variable, aligned to 4
+ *   32 | 8 | bytes                0 | 16 | GUID               0  | 2  | 0x55aa
+ *   40 | 4 | "_FVH"              16 | 4  | bytes with this    2  | 1  | state
+ *   48 | 2 | bytes of the header 20 | 1  | format 0x5a        4  | 4  | attributes
+ *                                21 | 1  | state 0xfe         36 | 4  | bytes of the name
+ *                                22 | 6  | reserved           40 | 4  | bytes of the data
+ *                                                             44 | 16 | vendor GUID
+ *                                                             60 | -  | name in UTF-16, data
  */
 #include "formats/varstore.h"
 

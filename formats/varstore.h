@@ -1,6 +1,6 @@
 /*
- * The UEFI variable store in a firmware image's configuration volume (CFV, NVRAM): authenticated variables only, as OVMF keeps them.
- * edk2 MdeModulePkg/Include/Guid/VariableFormat.h.
+ * The UEFI variable store in a firmware image's configuration volume (CFV, NVRAM): authenticated
+ * variables only, as OVMF keeps them. edk2 MdeModulePkg/Include/Guid/VariableFormat.h.
  */
 #ifndef FORMATS_VARSTORE_H
 #define FORMATS_VARSTORE_H
@@ -28,11 +28,13 @@ struct varstore {
 	size_t count;
 };
 
-/* Parses the variable store in the @len bytes of @volume; -EBADMSG when it is damaged, -ENOTSUP for another kind of store. */
+/* Parses the variable store in the @len bytes of @volume; -EBADMSG when it is damaged, -ENOTSUP
+ * for another kind of store. */
 int varstore_parse(
 	const void *volume, size_t len, struct varstore *ret, struct err *err) MUST_CHECK;
 
-/* The live variable of this name and vendor GUID (a literal that guid_parse takes), or NULL; borrowed. */
+/* The live variable of this name and vendor GUID (a literal that guid_parse takes), or NULL;
+ * borrowed. */
 const struct varstore_variable *varstore_find(
 	const struct varstore *store, const char *name, const char *vendor);
 

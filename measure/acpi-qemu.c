@@ -4,7 +4,8 @@
  * The registers, as OVMF's PlatformPei sets them on q35 before AcpiPlatformDxe reads the tables:
  *   00:00.0 0x60/0x64 PCIEXBAR: 256 MiB at 0xe0000000, enabled (the MCFG table)
  *   00:1f.0 0x40 PMBASE 0x600, 0x44 ACPI enabled (the FADT)
- * fw_cfg: QEMU docs/specs/fw_cfg.rst; qtest: QEMU system/qtest.c, one line for each command and answer.
+ * fw_cfg: QEMU docs/specs/fw_cfg.rst; qtest: QEMU system/qtest.c, one line for each command and
+ * answer.
  */
 #define _GNU_SOURCE
 #include "measure/acpi-qemu.h"

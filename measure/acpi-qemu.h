@@ -1,7 +1,8 @@
 /*
- * ACPI tables from a stock QEMU: starts it stopped, programs over its qtest socket the few chipset registers that firmware would
- * program before it reads the tables, and reads them from fw_cfg. No KVM, no guest code, no root. QEMU freezes
- * the tables when they are first read, so this is right for machines without PCI devices only: firmware assigns addresses to those.
+ * ACPI tables from a stock QEMU: starts it stopped, programs over its qtest socket the few chipset
+ * registers that firmware would program before it reads the tables, and reads them from fw_cfg. No
+ * KVM, no guest code, no root. QEMU freezes the tables when they are first read, so this is right
+ * for machines without PCI devices only: firmware assigns addresses to those.
  */
 #ifndef MEASURE_ACPI_QEMU_H
 #define MEASURE_ACPI_QEMU_H
@@ -28,7 +29,8 @@ struct acpi_machine {
 int acpi_qemu_version(
 	const char *qemu, char ret[ACPI_QEMU_VERSION_MAX], struct err *err) MUST_CHECK;
 
-/* Reads the three blobs of such a machine. -EINVAL when QEMU refuses its arguments, -EIO when it does not answer. */
+/* Reads the three blobs of such a machine. -EINVAL when QEMU refuses its arguments, -EIO when it
+ * does not answer. */
 int acpi_qemu_read(
 	const struct acpi_machine *machine, struct acpi_blobs *ret, struct err *err) MUST_CHECK;
 

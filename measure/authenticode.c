@@ -12,7 +12,8 @@ struct hashing {
 	size_t len;
 };
 
-/* Adds [from, to) of the image; the caller has checked the bounds, an inverted range is the image's fault. */
+/* Adds [from, to) of the image; the caller has checked the bounds, an inverted range is the
+ * image's fault. */
 static int add_range(struct hashing *hashing, size_t from, size_t to, struct err *err)
 {
 	if (to < from)

@@ -1,4 +1,5 @@
-/* assay replay: event logs of measured boot, and whether they explain the registers of a quote or TD report. */
+/* assay replay: event logs of measured boot, and whether they explain the registers of a quote or
+ * TD report. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <string.h>

@@ -146,7 +146,8 @@ int direct_rtmr1(const struct direct_boot *boot, struct rtmr *rtmr, struct err *
 	return rc;
 }
 
-/* Whether the EFI stub knows the protocol. Compilers put its GUID into immediates of 8 bytes, or in one piece. */
+/* Whether the EFI stub knows the protocol. Compilers put its GUID into immediates of 8 bytes, or
+ * in one piece. */
 static bool stub_measures(const struct direct_boot *boot)
 {
 	struct guid guid;

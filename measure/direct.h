@@ -1,6 +1,7 @@
 /*
- * RTMR1 and RTMR2 of a direct boot: the VMM hands a kernel, an initrd and a command line to OVMF through fw_cfg, and OVMF starts
- * the kernel's EFI stub. edk2 OvmfPkg/Library/X86QemuLoadImageLib, OvmfPkg/Tcg/TdTcg2Dxe; Linux drivers/firmware/efi/libstub.
+ * RTMR1 and RTMR2 of a direct boot: the VMM hands a kernel, an initrd and a command line to OVMF
+ * through fw_cfg, and OVMF starts the kernel's EFI stub. edk2 OvmfPkg/Library/X86QemuLoadImageLib,
+ * OvmfPkg/Tcg/TdTcg2Dxe; Linux drivers/firmware/efi/libstub.
  */
 #ifndef MEASURE_DIRECT_H
 #define MEASURE_DIRECT_H
@@ -28,12 +29,14 @@ struct direct_boot {
 };
 
 /*
- * Checks what both registers need: a firmware that measures and boots directly, a VMM whose ways are known, a kernel with an
- * EFI stub and a command line that it takes. -ENOTSUP where a prediction would be a guess, -EBADMSG for a bad kernel.
+ * Checks what both registers need: a firmware that measures and boots directly, a VMM whose ways
+ * are known, a kernel with an EFI stub and a command line that it takes. -ENOTSUP where a
+ * prediction would be a guess, -EBADMSG for a bad kernel.
  */
 int direct_check(const struct direct_boot *boot, struct err *err) MUST_CHECK;
 
-/* The kernel's Authenticode digest as the firmware measures it into RTMR1. -ENOTSUP when it depends on what is not known. */
+/* The kernel's Authenticode digest as the firmware measures it into RTMR1. -ENOTSUP when it
+ * depends on what is not known. */
 int direct_kernel_digest(
 	const struct direct_boot *boot, unsigned char ret[SHA384_SIZE], struct err *err) MUST_CHECK;
 
@@ -43,7 +46,8 @@ int direct_rtmr1(const struct direct_boot *boot, struct rtmr *rtmr, struct err *
 /* Extends @rtmr by all events of RTMR2; -ENOTSUP for a kernel that would not measure. */
 int direct_rtmr2(const struct direct_boot *boot, struct rtmr *rtmr, struct err *err) MUST_CHECK;
 
-/* Appends the load options as the EFI stub measures them: UTF-16LE with a NUL, or nothing when they are empty. */
+/* Appends the load options as the EFI stub measures them: UTF-16LE with a NUL, or nothing when
+ * they are empty. */
 int direct_load_options(
 	const struct direct_boot *boot, struct buf *ret, struct err *err) MUST_CHECK;
 

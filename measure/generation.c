@@ -1,5 +1,6 @@
 /*
- * The generation of an OVMF image (generation.h). The traits and the edk2 commits that brought them:
+ * The generation of an OVMF image (generation.h). The traits and the edk2 commits that brought
+ * them:
  *
  *   trait          | told by                                            | commit       | release
  *   cc_measurement | module TdTcg2Dxe                                   | c98fbda328   | 202205

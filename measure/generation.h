@@ -1,6 +1,6 @@
 /*
- * What an OVMF image does when it boots a TD, read from the modules in it and the strings in them rather than from a version
- * number that distributions patch underneath.
+ * What an OVMF image does when it boots a TD, read from the modules in it and the strings in them
+ * rather than from a version number that distributions patch underneath.
  */
 #ifndef MEASURE_GENERATION_H
 #define MEASURE_GENERATION_H
@@ -21,16 +21,15 @@ struct generation {
 	bool cc_measurement; /* TdTcg2Dxe is there: RTMRs are extended at all */
 	bool direct_boot;    /* QemuKernelLoaderFsDxe is there */
 	bool named_blobs;    /* prefers fw_cfg etc/boot/kernel, edk2-stable202502 */
-	bool separators; /* one each to RTMR0 and RTMR1 (edk2-stable202411); false: unknown, or both to RTMR0 */
+	bool separators;  /* one to each of RTMR0 and RTMR1, edk2-stable202411; false: not known */
 	bool late_events; /* fw_cfg items and SMBIOS go to RTMR0, edk2-stable202505 */
 	bool secure_boot; /* built with Secure Boot, keys enrolled or not */
 	enum generation_initrd initrd;
-	const char *
-		name; /* static: "edk2-stable202502 or later", the oldest release with these traits */
+	const char *name; /* static: "edk2-stable202502", the oldest with these traits */
 };
 
-/* Derives the generation from a firmware image; -EBADMSG when its volumes are damaged, -ENOTSUP when parts of it cannot
- * be read. */
+/* Derives the generation from a firmware image; -EBADMSG when its volumes are damaged, -ENOTSUP
+ * when parts of it cannot be read. */
 int generation_detect(
 	const void *image, size_t len, struct generation *ret, struct err *err) MUST_CHECK;
 

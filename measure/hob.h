@@ -12,8 +12,9 @@
 #include "lib/err.h"
 
 /*
- * Appends the list without its end marker, as it is measured, for a guest with @memory_bytes of which @low_bytes lie below 4 GiB.
- * -EINVAL when the sections that firmware needs lie outside that memory.
+ * Appends the list without its end marker, as it is measured, for a guest with @memory_bytes of
+ * which @low_bytes lie below 4 GiB. -EINVAL when the sections that firmware needs lie outside that
+ * memory.
  */
 int hob_build(const struct tdvf *tdvf, uint64_t memory_bytes, uint64_t low_bytes, struct buf *ret,
 	struct err *err) MUST_CHECK;

@@ -134,7 +134,8 @@ static int measure_two(struct mrtd *mrtd, const struct region *region, struct er
 	return rc;
 }
 
-/* The most pages that are worth hashing one by one: initial memory is some MiB, and a hostile size must not run for hours. */
+/* The most pages that are worth hashing one by one: initial memory is some MiB, and a hostile size
+ * must not run for hours. */
 #define MEMORY_MAX (1ull << 30)
 
 static int check_size(const struct tdvf *tdvf, struct err *err)

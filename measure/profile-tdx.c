@@ -1,11 +1,15 @@
 /*
  * VMM profiles of TDX guests (profile-tdx.h).
  *
- * Page-add order: the TDX branch that Canonical shipped on QEMU 8.2.2 adds a section's pages before it extends them; upstream
- * KVM (KVM_TDX_INIT_MEM_REGION with measurement) does both page by page, and so does every QEMU built on it.
- * Setup header: QEMU's x86_load_linux writes into it unless the machine is confidential (since 10.2); since 10.0 the file as it
- * was is offered beside it as etc/boot/kernel.
- * Memory: pc-q35 splits at 2816 MiB and then keeps 2 GiB low (pc_q35_init); 0x28000 bytes are kept for ACPI (pc_machine_initfn).
+ * Page-add order: the TDX branch that Canonical shipped on QEMU 8.2.2 adds a section's pages before
+ * it extends them; upstream KVM (KVM_TDX_INIT_MEM_REGION with measurement) does both page by page,
+ * and so does every QEMU built on it.
+ *
+ * Setup header: QEMU's x86_load_linux writes into it unless the machine is confidential (since
+ * 10.2); since 10.0 the file as it was is offered beside it as etc/boot/kernel.
+ *
+ * Memory: pc-q35 splits at 2816 MiB and then keeps 2 GiB low (pc_q35_init);
+ * 0x28000 bytes are kept for ACPI (pc_machine_initfn).
  */
 #include "measure/profile-tdx.h"
 

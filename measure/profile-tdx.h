@@ -1,4 +1,5 @@
-/* What a TDX register depends on in the VMM: one row for each VMM and version whose behaviour is known. */
+/* What a TDX register depends on in the VMM: one row for each VMM and version whose behaviour is
+ * known. */
 #ifndef MEASURE_PROFILE_TDX_H
 #define MEASURE_PROFILE_TDX_H
 
@@ -11,15 +12,14 @@
 struct tdx_vmm {
 	const char *name;
 	enum mrtd_order order;
-	const char *
-		acpi_version; /* start of the version of a stock QEMU with the same ACPI tables; NULL: none */
-	bool direct_boot;     /* -kernel is known to work as described; false: MRTD alone */
-	bool named_blobs;     /* offers the untouched kernel as fw_cfg etc/boot/kernel */
-	bool patches_kernel;  /* rewrites the setup header of the kernel it offers otherwise */
-	uint64_t acpi_bytes;  /* kept free below 4 GiB when the initrd is placed */
-	uint64_t split_bytes; /* from this much memory on ... */
-	uint64_t low_bytes;   /* ... only so much lies below 4 GiB */
-	const char *source;   /* of the facts */
+	const char *acpi_version; /* start of a stock QEMU's version with its ACPI tables */
+	bool direct_boot;	  /* -kernel is known to work as described; false: MRTD alone */
+	bool named_blobs;	  /* offers the untouched kernel as fw_cfg etc/boot/kernel */
+	bool patches_kernel;	  /* rewrites the setup header of the kernel it offers otherwise */
+	uint64_t acpi_bytes;	  /* kept free below 4 GiB when the initrd is placed */
+	uint64_t split_bytes;	  /* from this much memory on ... */
+	uint64_t low_bytes;	  /* ... only so much lies below 4 GiB */
+	const char *source;	  /* of the facts */
 };
 
 /* The row of this name; -ENOTSUP with the known names when there is none. Static. */

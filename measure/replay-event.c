@@ -1,4 +1,5 @@
-/* What one event of a log says (replay-event.h). Layouts: TCG PC Client Platform Firmware Profile 1.06, section 10. */
+/* What one event of a log says (replay-event.h). Layouts: TCG PC Client Platform Firmware Profile
+ * 1.06, section 10. */
 #include "measure/replay-event.h"
 
 #include <inttypes.h>
@@ -202,7 +203,8 @@ static void read_config(struct reading *reading, struct rd *rd)
 	add_claim(reading, 20, rd->len - 20, REPLAY_PART);
 }
 
-/* GRUB, systemd-boot and shim. GRUB hashes what follows its prefix, without the NUL that the log has. */
+/* GRUB, systemd-boot and shim. GRUB hashes what follows its prefix, without the NUL that the log
+ * has. */
 static void read_ipl(struct reading *reading, struct rd *rd)
 {
 	static const char *const prefixes[] = {"grub_cmd: ", "grub_cmd ",

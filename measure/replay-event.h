@@ -1,4 +1,5 @@
-/* What one event of a log says, and how much of that its digest covers: the reader's half of replay.h. */
+/* What one event of a log says, and how much of that its digest covers: the reader's half of
+ * replay.h. */
 #ifndef MEASURE_REPLAY_EVENT_H
 #define MEASURE_REPLAY_EVENT_H
 

@@ -97,8 +97,7 @@ static int add_binary(
 	int rc;
 
 	if (event->type == TCGLOG_EV_NO_ACTION && event->index >= limit)
-		entry.reg =
-			0; /* firmware writes 0xffffffff or the like into events that it does not extend */
+		entry.reg = 0; /* what is not extended may name any register */
 	if (entry.reg >= limit ||
 		(!replay->tpm && entry.reg == 0 && event->type != TCGLOG_EV_NO_ACTION))
 		return err_fail(err, -EBADMSG,

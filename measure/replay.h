@@ -1,6 +1,7 @@
 /*
- * Replays event logs: recomputes every register from the events, names each event, and says how far its data are bound by its
- * digest. The event type is never hashed, the data often are not: nothing may be concluded from an unbound field.
+ * Replays event logs: recomputes every register from the events, names each event, and says how far
+ * its data are bound by its digest. The event type is never hashed, the data often are not: nothing
+ * may be concluded from an unbound field.
  */
 #ifndef MEASURE_REPLAY_H
 #define MEASURE_REPLAY_H
@@ -56,9 +57,10 @@ void replay_done(struct replay *replay);
 #define REPLAY_AUTO_FREE __attribute__((cleanup(replay_done))) struct replay
 
 /*
- * Replays the @len bytes of @log: a binary log (CCEL or TPM), or JSON as dstack writes it (a list of events, or an object with
- * event_log and quote). @bank is the digest algorithm to replay, "sha256"; NULL takes SHA-384 of a CCEL and SHA-256 of a TPM's
- * log, or what there is. @what names the log in errors. -EBADMSG for a malformed log, -EINVAL for a bank it has not.
+ * Replays the @len bytes of @log: a binary log (CCEL or TPM), or JSON as dstack writes it (a list
+ * of events, or an object with event_log and quote). @bank is the digest algorithm to replay,
+ * "sha256"; NULL takes SHA-384 of a CCEL and SHA-256 of a TPM's log, or what there is. @what names
+ * the log in errors. -EBADMSG for a malformed log, -EINVAL for a bank it has not.
  */
 int replay_log(const void *log, size_t len, enum replay_kind kind, const char *bank,
 	const char *what, struct replay *ret, struct err *err) MUST_CHECK;

@@ -1,4 +1,4 @@
-/* A run-time measurement register while it is predicted: RTMR = SHA-384(RTMR || digest) for each event. */
+/* A run-time measurement register in the making: RTMR = SHA-384(RTMR || digest), event by event. */
 #ifndef MEASURE_RTMR_H
 #define MEASURE_RTMR_H
 
@@ -14,7 +14,8 @@ struct rtmr {
 	struct derive *derive;		  /* borrowed; may be NULL */
 };
 
-/* Extends by a digest of @size_bytes of data. @kind is static (the event type), @what says what was measured. */
+/* Extends by a digest of @size_bytes of data. @kind is static (the event type), @what says what
+ * was measured. */
 int rtmr_digest(struct rtmr *rtmr, const char *kind, const char *what,
 	const unsigned char digest[SHA384_SIZE], uint64_t size_bytes, struct err *err) MUST_CHECK;
 

@@ -83,8 +83,8 @@ static int measure_acpi(const struct acpi_blobs *acpi, struct rtmr *rtmr, struct
 	return rc;
 }
 
-/* The EFI_LOAD_OPTION that BDS makes of its built-in UiApp: attributes active, hidden and of the application category; its file
- * in the DXE volume. */
+/* The EFI_LOAD_OPTION that BDS makes of its built-in UiApp: attributes active, hidden and of the
+ * application category; its file in the DXE volume. */
 static void make_uiapp(struct buf *ret)
 {
 	static const struct {

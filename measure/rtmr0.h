@@ -1,6 +1,7 @@
 /*
- * RTMR0 of OVMF on QEMU's q35, direct boot: the TD HOB, the configuration volume, Secure Boot variables, ACPI tables and boot
- * variables. edk2 OvmfPkg/IntelTdx, OvmfPkg/Tcg/TdTcg2Dxe, OvmfPkg/Library/AcpiPlatformLib.
+ * RTMR0 of OVMF on QEMU's q35, direct boot: the TD HOB, the configuration volume, Secure Boot
+ * variables, ACPI tables and boot variables. edk2 OvmfPkg/IntelTdx, OvmfPkg/Tcg/TdTcg2Dxe,
+ * OvmfPkg/Library/AcpiPlatformLib.
  */
 #ifndef MEASURE_RTMR0_H
 #define MEASURE_RTMR0_H
@@ -25,7 +26,8 @@ struct acpi_blobs {
 void acpi_blobs_done(struct acpi_blobs *blobs);
 #define ACPI_BLOBS_AUTO __attribute__((cleanup(acpi_blobs_done))) struct acpi_blobs
 
-/* Reads @dir/etc/table-loader, @dir/etc/acpi/rsdp and @dir/etc/acpi/tables, and checks that they are such files. */
+/* Reads @dir/etc/table-loader, @dir/etc/acpi/rsdp and @dir/etc/acpi/tables, and checks that they
+ * are such files. */
 int acpi_blobs_read(const char *dir, struct acpi_blobs *ret, struct err *err) MUST_CHECK;
 
 struct rtmr0_input {
@@ -37,7 +39,8 @@ struct rtmr0_input {
 	const struct acpi_blobs *acpi;
 };
 
-/* Extends @rtmr by all events of a direct boot. -ENOTSUP where the firmware's ways are not known. */
+/* Extends @rtmr by all events of a direct boot. -ENOTSUP where the firmware's ways are not
+ * known. */
 int rtmr0_direct(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err) MUST_CHECK;
 
 #endif

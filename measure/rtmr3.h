@@ -1,10 +1,11 @@
 /*
- * RTMR3, which only the running guest extends: the events that known agents put there, each written as "KIND:VALUE".
+ * RTMR3, which only the running guest extends: the events that known agents put there, each written
+ * as "KIND:VALUE".
  *
  *   kind   | value                       | digest
- *   dstack | NAME or NAME:HEX of payload | SHA-384 of u32 0x08000001, ":", name, ":", payload (dstack cc-eventlog)
- *   aael   | DOMAIN OPERATION CONTENT    | SHA-384 of u32 0x4141454c, u32 length, the text (CoCo attestation agent, PCR 17)
- *   text   | any text                    | SHA-384 of it: C8s measures "sha256:<hex>" for each image
+ *   dstack | NAME or NAME:HEX of payload | SHA-384 of u32 0x08000001, ":", name, ":", payload
+ *   aael   | DOMAIN OPERATION CONTENT    | SHA-384 of u32 0x4141454c, u32 length, text
+ *   text   | any text                    | SHA-384 of it; C8s: "sha256:<hex>" of each image
  *   digest | 96 hex digits               | itself
  */
 #ifndef MEASURE_RTMR3_H

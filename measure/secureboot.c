@@ -1,8 +1,9 @@
 /*
  * Secure Boot state (secureboot.h).
  *
- * OVMF's AuthVariableLib makes SecureBoot from PK and SecureBootEnable (SecurityPkg/Library/AuthVariableLib/AuthService.c);
- * TdTcg2Dxe measures it, and the keys as they are stored, present or not.
+ * OVMF's AuthVariableLib makes SecureBoot from PK and SecureBootEnable
+ * (SecurityPkg/Library/AuthVariableLib/AuthService.c); TdTcg2Dxe measures it, and the keys as they
+ * are stored, present or not.
  */
 #include "measure/secureboot.h"
 
@@ -60,7 +61,8 @@ int secureboot_read(const struct generation *generation, const void *image, size
 	return check_store(ret, err);
 }
 
-/* UEFI_VARIABLE_DATA: vendor GUID, u64 characters of the name, u64 bytes of the data, name in UTF-16 without NUL, data. */
+/* UEFI_VARIABLE_DATA: vendor GUID, u64 characters of the name, u64 bytes of the data, name in
+ * UTF-16 without NUL, data. */
 static int measure_variable(struct rtmr *rtmr, const char *vendor, const char *name,
 	const unsigned char *data, size_t size_bytes, struct err *err)
 {

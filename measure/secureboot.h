@@ -1,4 +1,5 @@
-/* The Secure Boot state that a firmware image carries in its configuration volume, as its driver will report it. */
+/* The Secure Boot state that a firmware image carries in its configuration volume, as its driver
+ * will report it. */
 #ifndef MEASURE_SECUREBOOT_H
 #define MEASURE_SECUREBOOT_H
 
@@ -20,8 +21,9 @@ struct secureboot {
 };
 
 /*
- * Reads the state from the CFV section of @image. -ENOTSUP for what the prediction does not cover: no single CFV section,
- * boot variables in it, or variables at all in a firmware without Secure Boot.
+ * Reads the state from the CFV section of @image. -ENOTSUP for what the prediction does not cover:
+ * no single CFV section, boot variables in it, or variables at all in a firmware without Secure
+ * Boot.
  */
 int secureboot_read(const struct generation *generation, const void *image, size_t len,
 	const struct tdvf *tdvf, struct secureboot *ret, struct err *err) MUST_CHECK;

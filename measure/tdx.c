@@ -87,7 +87,8 @@ static int measure_mrtd(const struct tdx_input *in, const struct tdx_vmm *vmm,
 	return 0;
 }
 
-/* Ends the prediction of one register: keeps the value, or why there is none unless it is wanted. */
+/* Ends the prediction of one register: keeps the value, or why there is none unless it is
+ * wanted. */
 static int settle(const struct tdx_input *in, struct tdx_registers *regs, enum tdx_register reg,
 	const struct rtmr *rtmr, int rc, struct err *err)
 {
@@ -198,7 +199,8 @@ static int measure_rtmr0(const struct tdx_input *in, const struct rtmr0_input *i
 	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
 }
 
-/* When firmware cannot be understood, each of its registers says why; a wanted one makes it an error. */
+/* When firmware cannot be understood, each of its registers says why; a wanted one makes it an
+ * error. */
 static int give_up(const struct tdx_input *in, struct tdx_registers *regs, int rc, struct err *err)
 {
 	static const struct rtmr none = {.derive = NULL};

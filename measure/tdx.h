@@ -1,8 +1,9 @@
 /*
- * Intel TDX registers of a guest that boots OVMF: MRTD and RTMR0-3, predicted from the files and the launch shape.
+ * Intel TDX registers of a guest that boots OVMF: MRTD and RTMR0-3, predicted from the files and
+ * the launch shape.
  *
- * What depends on a VMM is a row of measure/profile-tdx.c; what depends on the firmware is read from the firmware
- * itself (formats/ffs.h). Anything unknown is refused, never guessed.
+ * What depends on a VMM is a row of measure/profile-tdx.c; what depends on the firmware is read
+ * from the firmware itself (formats/ffs.h). Anything unknown is refused, never guessed.
  */
 #ifndef MEASURE_TDX_H
 #define MEASURE_TDX_H
@@ -26,7 +27,8 @@ enum tdx_register {
 
 #define TDX_WANT(reg) (1u << (reg))
 
-/* How the VMM feeds pages to the TDX module: ADD and EXTEND page by page, or all ADDs of a section first. */
+/* How the VMM feeds pages to the TDX module: ADD and EXTEND page by page, or all ADDs of a section
+ * first. */
 enum tdx_order {
 	TDX_ORDER_VMM, /* as the VMM's profile says */
 	TDX_ORDER_SINGLE,
@@ -41,8 +43,9 @@ struct tdx_input {
 	const char *cmdline;   /* without NUL; needs a kernel; NULL is the empty one */
 	const char *vmm;       /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
-	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables}, or a stock QEMU program of the
-	 * VMM's version, for a machine without PCI devices of @vcpus and the further arguments. */
+	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables},
+	 * or a stock QEMU program of the VMM's version, for a machine without PCI devices of
+	 * @vcpus and the further arguments. */
 	const char *acpi_dir;
 	const char *acpi_qemu;
 	uint32_t vcpus;
@@ -71,8 +74,9 @@ struct tdx_registers {
 const char *tdx_register_name(enum tdx_register reg);
 
 /*
- * Computes the registers of one launch into @ret, which is written last. -EBADMSG for a malformed file, -EINVAL for
- * inputs that contradict one another, -ENOTSUP for an unknown VMM or a wanted register that cannot be predicted.
+ * Computes the registers of one launch into @ret, which is written last. -EBADMSG for a malformed
+ * file, -EINVAL for inputs that contradict one another, -ENOTSUP for an unknown VMM or a wanted
+ * register that cannot be predicted.
  */
 int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct err *err) MUST_CHECK;
 

@@ -1,7 +1,9 @@
 /*
- * Prints the SHA-384 of what a direct boot is predicted to measure, for comparison with the log of a real one:
+ * Prints the SHA-384 of what a direct boot is predicted to measure, for comparison with the log of
+ * a real one:
  *   tdx-direct FIRMWARE KERNEL INITRD CMDLINE MEMORY-MIB plain|named
- * with a QEMU that patches the kernel's setup header and offers (named) or does not offer (plain) the untouched file too.
+ * with a QEMU that patches the kernel's setup header and offers (named) or does not offer (plain)
+ * the untouched file too.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Synthetic firmware volumes for tests: modules with a name and contents, in an inner volume that is LZMA-compressed in a file
- * of the outer one, as OVMF has it.
+ * Synthetic firmware volumes for tests: modules with a name and contents, in an inner volume that
+ * is LZMA-compressed in a file of the outer one, as OVMF has it.
  */
 #ifndef TESTS_UNIT_FFS_IMAGE_H
 #define TESTS_UNIT_FFS_IMAGE_H
@@ -122,7 +122,8 @@ static inline void ffs_image_module_add(struct buf *files, const struct ffs_imag
 	ffs_image_file(files, module->guid, 0x07, &sections);
 }
 
-/* Appends an outer volume with the modules in a compressed inner one; @encoding is FFS_IMAGE_LZMA but for tests. */
+/* Appends an outer volume with the modules in a compressed inner one; @encoding is FFS_IMAGE_LZMA
+ * but for tests. */
 static inline void ffs_image_make(
 	struct buf *buf, const struct ffs_image_module *modules, size_t count, const char *encoding)
 {

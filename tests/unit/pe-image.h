@@ -1,4 +1,5 @@
-/* A synthetic PE32+ image for tests: two sections whose headers stand in the wrong order, a tail, room for certificates. */
+/* A synthetic PE32+ image for tests: two sections whose headers stand in the wrong order, a tail,
+ * room for certificates. */
 #ifndef TESTS_UNIT_PE_IMAGE_H
 #define TESTS_UNIT_PE_IMAGE_H
 

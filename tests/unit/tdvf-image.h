@@ -1,6 +1,6 @@
 /*
- * A synthetic TDVF image for tests: sections whose data are a byte pattern, metadata, GUIDed footer table. The layout is
- * that of a real one, small.
+ * A synthetic TDVF image for tests: sections whose data are a byte pattern, metadata, GUIDed footer
+ * table. The layout is that of a real one, small.
  */
 #ifndef TESTS_UNIT_TDVF_IMAGE_H
 #define TESTS_UNIT_TDVF_IMAGE_H

@@ -1,6 +1,6 @@
 /*
- * RTMR1 and RTMR2 of a direct boot over synthetic firmware and kernels: which events, in which order, and when a prediction
- * is refused.
+ * RTMR1 and RTMR2 of a direct boot over synthetic firmware and kernels: which events, in which
+ * order, and when a prediction is refused.
  */
 #include "measure/direct.h"
 
@@ -21,7 +21,8 @@
 static unsigned char kernel[PE_IMAGE_SIZE];
 static const struct tdx_vmm *qemu_10, *qemu_9;
 
-/* A PE image that is a bzImage too; @measures puts the CC protocol's GUID into it, in two halves as compilers do. */
+/* A PE image that is a bzImage too; @measures puts the CC protocol's GUID into it, in two halves
+ * as compilers do. */
 static void make_kernel(bool measures)
 {
 	struct wr wr;

@@ -1,5 +1,6 @@
 /*
- * MRTD: a synthetic image against a digest computed step by step outside this program, real firmware against published values.
+ * MRTD: a synthetic image against a digest computed step by step outside this program, real
+ * firmware against published values.
  */
 #include "measure/mrtd.h"
 
@@ -10,7 +11,8 @@
 #include "tests/tap.h"
 #include "tests/unit/tdvf-image.h"
 
-/* Of tdvf_image_sections: a few lines of Python's hashlib over the records that mrtd.c's head shows. */
+/* Of tdvf_image_sections: a few lines of Python's hashlib over the records that mrtd.c's head
+ * shows. */
 #define SYNTHETIC_SINGLE                                                                           \
 	"46cf75bdcad378574e7ce382252dbd6deadaae784ad263403a3a90e292be8901ff6004cbd3428189a02f070f" \
 	"88f838e7"

@@ -1,6 +1,6 @@
 /*
- * RTMR0 of a direct boot: the value that a TD on hardware reported, from ACPI blobs and firmware of the same layout; and what
- * is refused.
+ * RTMR0 of a direct boot: the value that a TD on hardware reported, from ACPI blobs and firmware of
+ * the same layout; and what is refused.
  */
 #include "measure/rtmr0.h"
 
@@ -11,7 +11,8 @@
 #include "tests/tap.h"
 
 #define VECTOR_ACPI	"tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial."
-/* One vCPU, 2 GiB, QEMU 10.1.0, OVMF 2025.02 without Secure Boot: whose blank variable store and metadata the firmware below has. */
+/* One vCPU, 2 GiB, QEMU 10.1.0, OVMF 2025.02 without Secure Boot: whose blank variable store and
+ * metadata the firmware below has. */
 #define VECTOR_FIRMWARE "sev-snp/debian/OVMF_2025.02-8+deb13u1.fd"
 #define VECTOR_RTMR0                                                                               \
 	"5aca07b1e885e17d1aeaf9d94edb2674767a61547cf8a49f26b73b4a43baeb04d147ba1953310852bbdcb13f" \

@@ -1,4 +1,5 @@
-/* Event logs and their replay: synthetic logs, every refusal, and published logs whose registers are known. */
+/* Event logs and their replay: synthetic logs, every refusal, and published logs whose registers
+ * are known. */
 #include "formats/tcglog.h"
 
 #include "lib/hex.h"

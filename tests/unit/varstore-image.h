@@ -1,4 +1,5 @@
-/* A synthetic variable store for tests: the volume header and a chain of authenticated variables. */
+/* A synthetic variable store for tests: the volume header and a chain of authenticated
+ * variables. */
 #ifndef TESTS_UNIT_VARSTORE_IMAGE_H
 #define TESTS_UNIT_VARSTORE_IMAGE_H
 
@@ -24,7 +25,8 @@ static inline void varstore_image_guid(struct wr *wr, const char *text)
 	wr_bytes(wr, guid.bytes, GUID_SIZE);
 }
 
-/* Starts a store in VARSTORE_IMAGE_SIZE bytes at @image; variables are added at the returned writer. */
+/* Starts a store in VARSTORE_IMAGE_SIZE bytes at @image; variables are added at the returned
+ * writer. */
 static inline struct wr varstore_image_begin(unsigned char *image)
 {
 	struct wr wr = wr_init(image, VARSTORE_IMAGE_SIZE);

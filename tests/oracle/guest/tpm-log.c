@@ -1,6 +1,7 @@
 /*
- * PID 1 of a test guest: prints the firmware's TPM event log and the PCRs on the console as hex, then powers off.
- * The log is the kernel's binary_bios_measurements; lines are "log HEX", "pcr ALG INDEX HEX" and "end".
+ * PID 1 of a test guest: prints the firmware's TPM event log and the PCRs on the console as hex,
+ * then powers off. The log is the kernel's binary_bios_measurements; lines are "log HEX", "pcr ALG
+ * INDEX HEX" and "end".
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
