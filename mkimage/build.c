@@ -13,6 +13,7 @@
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
 #include "mkimage/source-deb.h"
+#include "mkimage/sources.h"
 #include "mkimage/spool.h"
 #include "mkimage/steps.h"
 
@@ -162,8 +163,11 @@ static int build_rootfs(struct build *build, struct err *err)
 	STEPS_RESULT_AUTO steps = {0};
 	int rc = tree_init(&tree, err);
 
-	if (rc == 0)
+	if (rc == 0 && build->recipe->packages.suite != NULL)
 		rc = unpack_set(build, "rootfs", true, &tree, err);
+	if (rc == 0)
+		rc = sources_apply(build->recipe, build->options->progress, &build->spool, &tree,
+			err);
 	if (rc == 0)
 		rc = steps_apply(&tree, build->recipe, &build->spool, &steps, err);
 	add_warnings(build, steps.warnings, steps.warning_count);

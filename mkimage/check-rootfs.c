@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "lib/rd.h"
+#include "mkimage/source-archive.h"
+#include "mkimage/sources.h"
 
 #define INIT_PATH      "sbin/init"
 #define CAPABILITY     "security.capability"
@@ -69,11 +71,13 @@ static int check_privilege(const struct tree_node *node, const char *path,
 	const struct tree_inode *inode = node->inode;
 
 	if (inode->type != TREE_DIR && (inode->mode & 06000) != 0 &&
-		!declared_setid(recipe, path, inode->mode))
+		!declared_setid(recipe, path, inode->mode) &&
+		!sources_allow(recipe, inode->origin, SOURCE_ALLOW_SETID))
 		return err_fail(err, -EKEYREJECTED, "/%s: setuid or setgid, mode 0%o (from %s)",
 			path, (unsigned)inode->mode, origin_of(node));
 	for (size_t i = 0; i < inode->xattr_count; i++) {
-		if (strcmp(inode->xattrs[i].name, CAPABILITY) == 0)
+		if (strcmp(inode->xattrs[i].name, CAPABILITY) == 0 &&
+			!sources_allow(recipe, inode->origin, SOURCE_ALLOW_CAPABILITIES))
 			return err_fail(err, -EKEYREJECTED, "/%s: has file capabilities (from %s)",
 				path, origin_of(node));
 	}

@@ -12,7 +12,7 @@
 /*
  * Checks @tree, to which @recipe's steps were applied: /sbin/init is an executable file; /etc/machine-id and /etc/resolv.conf are
  * empty regular files; every x86-64 program's interpreter is there and executable; no setuid or setgid file and no file capability that the
- * recipe does not set itself; an agent comes with a policy. -EKEYREJECTED naming the file and where it came from.
+ * recipe does not set itself or allow a source to bring; an agent comes with a policy. -EKEYREJECTED naming the file and where it came from.
  */
 int check_rootfs(const struct tree *tree, const struct recipe *recipe, struct err *err) MUST_CHECK;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/opt.h"
 #include "mkimage/apt.h"
@@ -10,6 +11,8 @@
 #include "mkimage/fetch.h"
 #include "mkimage/lock.h"
 #include "mkimage/recipe.h"
+#include "mkimage/sources.h"
+#include "mkimage/spool.h"
 
 struct lock_args {
 	const char *output, *keyring, *cache;
@@ -30,6 +33,36 @@ static void add_summary(const struct lock *lock, struct buf *text)
 		buf_fmt(text, "  %-22s %5zu packages %12llu bytes\n", lock->packages[i].set,
 			first - i, (unsigned long long)bytes);
 	}
+}
+
+/* A line for each pinned source: what it is now, and whether that is what the recipe says. */
+static int add_import(const struct recipe *recipe, const struct recipe_import *import,
+	struct spool *spool, struct buf *text, struct err *err)
+{
+	unsigned char got[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+	int rc = sources_digest(recipe, import, spool, got, err);
+
+	if (rc != 0)
+		return rc;
+	hex_encode(got, sizeof(got), hex);
+	buf_fmt(text, "  %s:%s sha256 %s%s\n", recipe_import_kind_name(import->kind), import->path,
+		hex,
+		memcmp(got, import->sha256, sizeof(got)) == 0 ? "" : ": not what the recipe says");
+	return 0;
+}
+
+static int add_imports(
+	const struct recipe *recipe, const char *dir, struct buf *text, struct err *err)
+{
+	SPOOL_AUTO spool = {.fd = -1};
+	int rc = spool_init(&spool, dir, err);
+
+	for (size_t i = 0; rc == 0 && i < recipe->import_count; i++) {
+		if (recipe->imports[i].kind != RECIPE_IMPORT_OCI)
+			rc = add_import(recipe, &recipe->imports[i], &spool, text, err);
+	}
+	return rc;
 }
 
 static int write_lock(const struct lock *lock, struct err *err)
@@ -69,6 +102,8 @@ static int run(const char *recipe_path, const struct lock_args *args, struct err
 		rc = write_lock(&lock, err);
 	if (rc == 0)
 		add_summary(&lock, &summary);
+	if (rc == 0)
+		rc = add_imports(&recipe, cache.dir, &summary, err);
 	return rc == 0 ? cmd_print(&summary, err) : rc;
 }
 

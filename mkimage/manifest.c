@@ -68,10 +68,25 @@ static int add_source(struct manifest *manifest, const struct recipe *recipe,
 	return 0;
 }
 
+/* A [[source]], pinned by the recipe: a build with other bytes than these fails. */
+static void add_import(struct manifest *manifest, const struct recipe_import *import)
+{
+	json_t *input = json_pack("{s:s, s:s, s:s, s:o}", "kind", "source", "source",
+		recipe_import_kind_name(import->kind), "name", import->path, "sha256",
+		json_doc_hex_new(import->sha256, SHA256_SIZE));
+
+	add_input(manifest, input);
+	put(manifest, input, "to", json_sprintf("/%s", import->to));
+	if (import->only.count > 0)
+		put(manifest, input, "only", strings(import->only.items, import->only.count));
+}
+
 static int add_sources(struct manifest *manifest, const struct recipe *recipe, struct err *err)
 {
 	int rc = 0;
 
+	for (size_t i = 0; i < recipe->import_count; i++)
+		add_import(manifest, &recipe->imports[i]);
 	for (size_t i = 0; rc == 0 && i < recipe->file_count; i++)
 		rc = add_source(
 			manifest, recipe, &recipe->files[i].source, recipe->files[i].path, err);

@@ -10,6 +10,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/toml.h"
+#include "mkimage/source-archive.h"
 #include "mkimage/tree.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -25,6 +26,8 @@
 #define VCPUS_COUNT_MAX 64
 #define DESCRIPTION_MAX 1024
 #define SOURCE_MAX	4095
+#define STRIP_MAX	64
+#define IMPORTS_MAX	256
 
 /* What a short string may look like: @min to @max characters, the first of @first and the others of @rest. */
 struct word {
@@ -94,7 +97,7 @@ static int read_choice(
 	}
 	return rc != 0 ? rc
 		       : toml_fail(value, err, -ENOTSUP, "\"%.100s\" is not a supported %s",
-				 *(char **)dst, value->key);
+				 *(char **)dst, value->key != NULL ? value->key : "item");
 }
 
 /* A string without control characters, at most @max bytes. */
@@ -620,6 +623,141 @@ static int read_command_line(const struct toml *value, void *dst, struct err *er
 	return toml_fields(value, command_line_fields, dst, err);
 }
 
+/* In the order of enum recipe_import_kind. */
+static const char *const import_kinds[] = {"tar", "oci", "dir", NULL};
+
+const char *recipe_import_kind_name(enum recipe_import_kind kind)
+{
+	return import_kinds[kind];
+}
+
+static int read_import_kind(const struct toml *value, void *dst, struct err *err)
+{
+	AUTO_FREE char *text = NULL;
+	int rc = read_choice(value, &text, import_kinds, err);
+
+	for (unsigned i = 0; rc == 0 && import_kinds[i] != NULL; i++) {
+		if (strcmp(text, import_kinds[i]) == 0)
+			*(enum recipe_import_kind *)dst = (enum recipe_import_kind)i;
+	}
+	return rc;
+}
+
+/* 64 digits; "sha256:" may stand before them, as the digests of images are written. */
+static int read_import_sha256(const struct toml *value, void *dst, struct err *err)
+{
+	struct recipe_import *import = dst;
+	AUTO_FREE char *text = NULL;
+	int rc = toml_read_string(value, &text, err);
+	size_t skip = rc == 0 && strncmp(text, "sha256:", 7) == 0 ? 7 : 0;
+
+	if (rc == 0 && !hex_decode(text + skip, import->sha256, SHA256_SIZE))
+		return toml_fail(value, err, -EBADMSG, "%s must be 64 lowercase hexadecimal digits",
+			value->key);
+	import->has_sha256 = rc == 0;
+	return rc;
+}
+
+static int read_import_to(const struct toml *value, void *dst, struct err *err)
+{
+	if (value->type == TOML_STRING && strcmp(value->u.string.data, "/") == 0)
+		return set_default(dst, "", err);
+	return read_guest_path(value, dst, err);
+}
+LIST_READER(guest_paths, guest_path)
+
+static int read_strip(const struct toml *value, void *dst, struct err *err)
+{
+	uint64_t n = 0;
+	int rc = read_limited(value, 0, STRIP_MAX, &n, err);
+
+	if (rc == 0)
+		*(uint32_t *)dst = (uint32_t)n;
+	return rc;
+}
+
+/* In the order of the bits of enum source_allow. */
+_Static_assert(SOURCE_ALLOW_SETID == 1 && SOURCE_ALLOW_DEVICES == 2 && SOURCE_ALLOW_XATTRS == 4 &&
+		       SOURCE_ALLOW_CAPABILITIES == 8,
+	"the order of permissions");
+static const char *const permissions[] = {"setuid", "devices", "xattrs", "capabilities", NULL};
+
+static int read_permission(const struct toml *value, void *dst, struct err *err)
+{
+	return read_choice(value, dst, permissions, err);
+}
+
+static int read_allow(const struct toml *value, void *dst, struct err *err)
+{
+	struct recipe_strings list = {0};
+	unsigned allow = 0;
+	int rc = read_strings(value, &list, read_permission, err);
+
+	for (size_t i = 0; rc == 0 && i < list.count; i++) {
+		for (unsigned bit = 0; permissions[bit] != NULL; bit++)
+			allow |= strcmp(list.items[i], permissions[bit]) == 0 ? 1u << bit : 0;
+	}
+	strings_done(&list);
+	if (rc == 0)
+		*(unsigned *)dst = allow;
+	return rc;
+}
+
+static int finish_import(const struct toml *value, void *item, struct err *err)
+{
+	struct recipe_import *import = item;
+
+	if (import->keep_owner && import->kind != RECIPE_IMPORT_DIR)
+		return toml_fail(value, err, -EBADMSG,
+			"keep-owner belongs to a directory; archives and images say who owns what");
+	return set_default(&import->to, "", err);
+}
+
+static const struct toml_field import_fields[] = {
+	{"kind", offsetof(struct recipe_import, kind), read_import_kind, true},
+	{"path", offsetof(struct recipe_import, path), read_source_path, true},
+	{"sha256", 0, read_import_sha256, true},
+	{"to", offsetof(struct recipe_import, to), read_import_to, false},
+	{"only", offsetof(struct recipe_import, only), read_guest_paths, false},
+	{"strip", offsetof(struct recipe_import, strip), read_strip, false},
+	{"allow", offsetof(struct recipe_import, allow), read_allow, false},
+	{"replace", offsetof(struct recipe_import, replace), toml_read_bool, false},
+	{"keep-owner", offsetof(struct recipe_import, keep_owner), toml_read_bool, false},
+	TOML_FIELDS_END,
+};
+static const struct kind imports_kind = KIND(
+	imports, import_count, .fields = import_fields, .finish = finish_import);
+
+/* What a source may bring is looked up by its kind and path, so these say one thing only. */
+static int check_imports(const struct toml *value, const struct recipe *recipe, struct err *err)
+{
+	for (size_t i = 0; i < recipe->import_count; i++) {
+		const struct recipe_import *left = &recipe->imports[i];
+
+		for (size_t k = 0; k < i; k++) {
+			const struct recipe_import *right = &recipe->imports[k];
+
+			if (left->kind == right->kind && strcmp(left->path, right->path) == 0 &&
+				(left->allow != right->allow ||
+					memcmp(left->sha256, right->sha256, SHA256_SIZE) != 0))
+				return toml_fail(value->u.list.items[i], err, -EBADMSG,
+					"%.200s is there twice, with another sha256 or allow",
+					left->path);
+		}
+	}
+	return 0;
+}
+
+static int read_imports(const struct toml *value, void *dst, struct err *err)
+{
+	struct recipe *recipe = dst;
+	int rc = read_items(value, &imports_kind, recipe, err);
+
+	if (rc == 0 && recipe->import_count > IMPORTS_MAX)
+		return toml_fail(value, err, -EBADMSG, "more than %d sources", IMPORTS_MAX);
+	return rc != 0 ? rc : check_imports(value, recipe, err);
+}
+
 static int finish_dir(const struct toml *value, void *item, struct err *err)
 {
 	struct recipe_dir *dir = item;
@@ -877,6 +1015,7 @@ static const struct toml_field recipe_fields[] = {
 	{"suite", 0, read_suites, false},
 	{"packages", offsetof(struct recipe, packages), read_packages_section, false},
 	{"kernel", offsetof(struct recipe, kernel), read_kernel, false},
+	{"source", 0, read_imports, false},
 	{"rootfs", 0, read_rootfs, false},
 	{"command-line", 0, read_command_line, false},
 	{"directory", 0, read_dirs, false},
@@ -1020,6 +1159,11 @@ static void packages_done(struct recipe_packages *packages)
 /* The lists, which may be partly filled after a failure: every struct in them was zeroed. */
 static void lists_done(struct recipe *recipe)
 {
+	for (size_t i = 0; i < recipe->import_count; i++) {
+		free(recipe->imports[i].path);
+		free(recipe->imports[i].to);
+		strings_done(&recipe->imports[i].only);
+	}
 	for (size_t i = 0; i < recipe->dir_count; i++)
 		free(recipe->dirs[i].path);
 	for (size_t i = 0; i < recipe->file_count; i++) {
@@ -1035,6 +1179,7 @@ static void lists_done(struct recipe *recipe)
 		source_done(&recipe->units[i].source);
 		strings_done(&recipe->units[i].wanted_by);
 	}
+	free(recipe->imports);
 	free(recipe->dirs);
 	free(recipe->files);
 	free(recipe->links);
@@ -1108,6 +1253,13 @@ char *recipe_source_path(const struct recipe *recipe, const struct recipe_source
 	char *path = NULL;
 
 	return asprintf(&path, "%s/%s", recipe->dir, source->path) < 0 ? NULL : path;
+}
+
+char *recipe_import_path(const struct recipe *recipe, const struct recipe_import *import)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s/%s", recipe->dir, import->path) < 0 ? NULL : path;
 }
 
 /* Compares the digest of @bytes with the one that @source was given. */

@@ -42,6 +42,29 @@ struct recipe_packages {
 	struct recipe_strings exclude; /* resolved packages that must not be taken */
 };
 
+enum recipe_import_kind {
+	RECIPE_IMPORT_TAR,
+	RECIPE_IMPORT_OCI,
+	RECIPE_IMPORT_DIR,
+};
+
+/* [[source]]: files that are not a package's, from one pinned place (sources.h). */
+struct recipe_import {
+	enum recipe_import_kind kind;
+	char *path; /* relative to the recipe */
+	bool has_sha256;
+	unsigned char sha256[SHA256_SIZE];
+	char *to;		    /* guest directory; "" is the root */
+	struct recipe_strings only; /* paths in the source to take; none: all */
+	uint32_t strip;		    /* leading components of each path to drop */
+	unsigned allow;		    /* enum source_allow */
+	bool replace;		    /* its files may take the place of others */
+	bool keep_owner;	    /* of a directory: uid and gid as they are */
+};
+
+/* "tar" and so on. */
+const char *recipe_import_kind_name(enum recipe_import_kind kind);
+
 /* Bytes that a recipe brings along: exactly one of path (relative to the recipe) and text. */
 struct recipe_source {
 	char *path;
@@ -152,6 +175,8 @@ struct recipe {
 		struct recipe_strings
 			remove; /* fnmatch(3) patterns over guest paths, FNM_PATHNAME */
 	} rootfs;
+	struct recipe_import *imports; /* in the recipe's order */
+	size_t import_count;
 	char *append; /* [command-line] append: parameters after the verity part */
 	struct recipe_dir *dirs;
 	size_t dir_count;
@@ -181,8 +206,9 @@ int recipe_parse(const void *text, size_t len, const char *path, struct recipe *
 void recipe_done(struct recipe *recipe);
 #define RECIPE_AUTO __attribute__((cleanup(recipe_done))) struct recipe
 
-/* The path of a source that has one, malloc'ed; NULL without memory. */
+/* The path of a source that has one, or of an import, malloc'ed; NULL without memory. */
 char *recipe_source_path(const struct recipe *recipe, const struct recipe_source *source);
+char *recipe_import_path(const struct recipe *recipe, const struct recipe_import *import);
 
 /* Appends the bytes of a source, checked against its sha256 when it has one (-EKEYREJECTED with both digests when it differs). */
 int recipe_source_read(const struct recipe *recipe, const struct recipe_source *source,

@@ -61,6 +61,9 @@ static int some_bytes(struct reading *reading, uint64_t max, const unsigned char
 	if (reading->left == 0) {
 		int rc = unpack_next(&reading->unpack, &reading->block, &reading->left, err);
 
+		if (rc == 0 && reading->options->digest != NULL)
+			rc = digest_update(
+				reading->options->digest, reading->block, reading->left, err);
 		if (rc != 0)
 			return rc;
 	}

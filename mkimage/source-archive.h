@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/digest.h"
 #include "lib/err.h"
 #include "mkimage/spool.h"
 #include "mkimage/tree.h"
@@ -48,6 +49,7 @@ struct source_options {
 	bool by_reference; /* contents of an uncompressed archive refer to its fd, which then outlives the tree */
 	const char *only; /* keep the content of this path alone; NULL: of every file */
 	struct source_limits limits;
+	struct digest *digest; /* begun: takes the decompressed archive's bytes; or NULL */
 };
 
 #define SOURCE_LIMITS_DEFAULT                                                                      \

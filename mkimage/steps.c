@@ -14,6 +14,7 @@
 #include "mkimage/check-rootfs.h"
 #include "mkimage/policy.h"
 #include "mkimage/source-archive.h"
+#include "mkimage/sources.h"
 
 #define UNIT_DIR	 "etc/systemd/system"
 #define PACKAGE_UNIT_DIR "usr/lib/systemd/system"
@@ -234,6 +235,8 @@ static int clear_setid(struct steps *steps, struct err *err)
 
 	tree_for_each (steps->tree, node) {
 		if (node->inode->type == TREE_DIR || (node->inode->mode & 06000) == 0)
+			continue;
+		if (sources_allow(steps->recipe, node->inode->origin, SOURCE_ALLOW_SETID))
 			continue;
 		node->inode->mode &= 01777;
 		tree_path(node, path);

@@ -2,7 +2,8 @@
  * The recipe's own steps: what turns the files of packages into a guest. They are applied in this order:
  *
  *   1 removals                  every pattern must match something
- *   2 setuid and setgid         cleared on every file: a guest has no users to lend privileges to
+ *   2 setuid and setgid         cleared on every file that no [[source]] is allowed to bring them with: a guest has no users
+ *                               to lend privileges to
  *   3 directories
  *   4 users and groups          /etc/{passwd,group,shadow,gshadow}
  *   5 files

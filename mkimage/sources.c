@@ -1,0 +1,345 @@
+/* The sources of a recipe (sources.h). */
+#define _GNU_SOURCE
+#include "mkimage/sources.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/io.h"
+#include "mkimage/layer.h"
+#include "mkimage/list-tree.h"
+#include "mkimage/source-archive.h"
+#include "mkimage/source-dir.h"
+#include "mkimage/source-file.h"
+#include "mkimage/source-oci.h"
+
+/* Where a source is read from and what it becomes. */
+struct reading {
+	const struct recipe *recipe;
+	const struct recipe_import *import;
+	const char *path;
+	const char *origin;
+	struct spool *spool;
+	struct tree *tree;
+};
+
+/* "KIND:PATH", malloc'ed; NULL without memory. */
+static char *origin_of(const struct recipe_import *import)
+{
+	char *origin = NULL;
+
+	return asprintf(&origin, "%s:%s", recipe_import_kind_name(import->kind), import->path) < 0
+		       ? NULL
+		       : origin;
+}
+
+/* --- reading --- */
+
+static int read_tar(const struct reading *reading, struct err *err)
+{
+	struct source_options options = {.what = reading->path,
+		.allow = reading->import->allow,
+		.limits = SOURCE_LIMITS_DEFAULT};
+	SOURCE_FILE_AUTO file = {.fd = -1};
+	SOURCE_ARCHIVE_AUTO archive = {0};
+	int rc = source_file_open(reading->path, reading->import->sha256, &file, err);
+
+	if (rc == 0)
+		rc = source_archive_read(
+			file.fd, 0, file.size_bytes, &options, reading->spool, &archive, err);
+	if (rc == 0)
+		rc = source_file_unchanged(&file, err);
+	if (rc == 0)
+		rc = layer_apply(
+			&archive, reading->path, false, reading->origin, reading->tree, err);
+	return rc;
+}
+
+static int read_oci(const struct reading *reading, struct err *err)
+{
+	struct source_oci_options options = {
+		.architecture = reading->recipe->architecture,
+		.allow = reading->import->allow,
+		.limits = SOURCE_LIMITS_DEFAULT,
+	};
+
+	memcpy(options.sha256, reading->import->sha256, sizeof(options.sha256));
+	return source_oci_read(
+		reading->path, &options, reading->spool, reading->origin, reading->tree, err);
+}
+
+static int read_dir_tree(const struct reading *reading, struct err *err)
+{
+	struct source_dir_options options = {
+		.allow = reading->import->allow, .keep_owner = reading->import->keep_owner};
+
+	return source_dir_read(
+		reading->path, &options, reading->spool, reading->origin, reading->tree, err);
+}
+
+static int read_dir(const struct reading *reading, struct err *err)
+{
+	unsigned char got[SHA256_SIZE];
+	int rc = read_dir_tree(reading, err);
+
+	if (rc == 0)
+		rc = list_tree_digest(reading->tree, got, err);
+	return rc != 0 ? rc : source_file_expect(reading->path, got, reading->import->sha256, err);
+}
+
+typedef int read_fn(const struct reading *reading, struct err *err);
+
+static read_fn *const readers[] = {
+	[RECIPE_IMPORT_TAR] = read_tar,
+	[RECIPE_IMPORT_OCI] = read_oci,
+	[RECIPE_IMPORT_DIR] = read_dir,
+};
+
+/* --- putting into the guest --- */
+
+/* What of one source goes where. */
+struct graft {
+	const struct recipe_import *import;
+	const char *origin; /* in the guest's tree */
+	struct tree *tree;
+	char **placed; /* owned: guest paths of inodes with several names, by mark - 1 */
+	size_t placed_count;
+};
+
+static void graft_done(struct graft *graft)
+{
+	for (size_t i = 0; i < graft->placed_count; i++)
+		free(graft->placed[i]);
+	free(graft->placed);
+}
+
+/* True when @path is @parent or below it. */
+static bool is_within(const char *path, const char *parent)
+{
+	size_t n = strlen(parent);
+
+	return strncmp(path, parent, n) == 0 && (path[n] == '\0' || path[n] == '/');
+}
+
+static bool is_wanted(
+	const struct recipe_import *import, const struct tree_node *node, const char *path)
+{
+	for (size_t i = 0; i < import->only.count; i++) {
+		const char *only = import->only.items[i];
+
+		if (is_within(path, only))
+			return true;
+		if (node->inode->type == TREE_DIR && is_within(only, path))
+			return true;
+	}
+	return import->only.count == 0;
+}
+
+/* @path without its first @strip components; NULL when there are no more than that. */
+static const char *stripped(const char *path, uint32_t strip)
+{
+	for (; strip > 0 && path != NULL; strip--) {
+		path = strchr(path, '/');
+		path = path != NULL ? path + 1 : NULL;
+	}
+	return path;
+}
+
+static int guest_path(
+	const struct graft *graft, const char *rest, char ret[TREE_PATH_MAX + 1], struct err *err)
+{
+	const char *to = graft->import->to;
+	int n = snprintf(ret, TREE_PATH_MAX + 1, "%s%s%s", to, to[0] != '\0' ? "/" : "", rest);
+
+	if (n < 0 || n > TREE_PATH_MAX)
+		return err_fail(
+			err, -EBADMSG, "/%.200s...: a path over %d bytes", ret, TREE_PATH_MAX);
+	return 0;
+}
+
+static bool stays(const struct graft *graft, const struct tree_inode *inode, const char *path)
+{
+	const struct tree_node *there;
+
+	if (inode->type == TREE_DIR) {
+		there = tree_resolve(graft->tree, path);
+		return there != NULL && there->inode->type == TREE_DIR;
+	}
+	there = inode->type == TREE_SYMLINK ? tree_find(graft->tree, path) : NULL;
+	return there != NULL && there->inode->type == TREE_SYMLINK &&
+	       strcmp(there->inode->target, inode->target) == 0;
+}
+
+/* Remembers where an inode of several names went. */
+static int mark_placed(
+	struct graft *graft, struct tree_inode *inode, const char *path, struct err *err)
+{
+	char **grown = reallocarray(graft->placed, graft->placed_count + 1, sizeof(*grown));
+
+	if (grown == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	graft->placed = grown;
+	grown[graft->placed_count] = strdup(path);
+	if (grown[graft->placed_count] == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	inode->mark = ++graft->placed_count;
+	return 0;
+}
+
+/* Moves what @inode owns to a new node of the guest. */
+static int move_inode(struct graft *graft, struct tree_inode *inode, const char *path,
+	enum tree_conflict conflict, struct err *err)
+{
+	struct tree_inode taken = *inode;
+
+	inode->content.mem = NULL;
+	inode->target = NULL;
+	inode->xattrs = NULL;
+	inode->xattr_count = 0;
+	taken.origin = graft->origin;
+	return tree_add(graft->tree, path, &taken, conflict, NULL, err);
+}
+
+static int put_inode(
+	struct graft *graft, struct tree_inode *inode, const char *path, struct err *err)
+{
+	enum tree_conflict conflict = graft->import->replace ? TREE_REPLACE : TREE_REFUSE;
+	int rc;
+
+	if (inode->mark != 0)
+		return tree_link(graft->tree, path, graft->placed[inode->mark - 1], conflict, err);
+	if (stays(graft, inode, path))
+		return 0;
+	if (inode->links > 1) {
+		rc = mark_placed(graft, inode, path, err);
+		if (rc != 0)
+			return rc;
+	}
+	return move_inode(graft, inode, path, conflict, err);
+}
+
+static int put_node(struct graft *graft, const struct tree_node *node, struct err *err)
+{
+	char from[TREE_PATH_MAX + 1], to[TREE_PATH_MAX + 1];
+	const char *rest;
+	int rc;
+
+	tree_path(node, from);
+	rest = stripped(from, graft->import->strip);
+	if (rest == NULL || !is_wanted(graft->import, node, from))
+		return 0;
+	rc = guest_path(graft, rest, to, err);
+	if (rc == 0)
+		rc = tree_parents(graft->tree, to, graft->origin, err);
+	return rc != 0 ? rc : put_inode(graft, node->inode, to, err);
+}
+
+static int check_only(const struct graft *graft, const struct tree *from, struct err *err)
+{
+	for (size_t i = 0; i < graft->import->only.count; i++) {
+		if (tree_find(from, graft->import->only.items[i]) == NULL)
+			return err_fail(err, -EBADMSG, "only: there is no /%s in it",
+				graft->import->only.items[i]);
+	}
+	return 0;
+}
+
+/* Puts what is wanted of @from, which loses it, into the guest. */
+static int put_tree(struct graft *graft, struct tree *from, struct err *err)
+{
+	size_t before = graft->tree->node_count;
+	int rc = check_only(graft, from, err);
+
+	tree_for_each (from, node) {
+		if (rc == 0 && node->parent != NULL)
+			rc = put_node(graft, node, err);
+	}
+	if (rc == 0 && !graft->import->replace && graft->tree->node_count == before)
+		return err_fail(err, -EBADMSG, "adds nothing to the guest");
+	return rc;
+}
+
+static int apply_import(const struct recipe *recipe, const struct recipe_import *import,
+	struct spool *spool, struct tree *tree, struct err *err)
+{
+	AUTO_FREE char *path = recipe_import_path(recipe, import);
+	AUTO_FREE char *origin = origin_of(import);
+	__attribute__((cleanup(graft_done))) struct graft graft = {.import = import, .tree = tree};
+	TREE_AUTO from = {0};
+	struct reading reading = {
+		.recipe = recipe, .import = import, .path = path, .spool = spool, .tree = &from};
+	int rc;
+
+	if (path == NULL || origin == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	rc = tree_init(&from, err);
+	if (rc == 0)
+		rc = tree_origin(&from, origin, &reading.origin, err);
+	if (rc == 0)
+		rc = tree_origin(tree, origin, &graft.origin, err);
+	if (rc == 0)
+		rc = readers[import->kind](&reading, err);
+	if (rc != 0)
+		return rc;
+	rc = put_tree(&graft, &from, err);
+	return rc != 0 ? err_wrap(err, "%s", path) : 0;
+}
+
+int sources_apply(const struct recipe *recipe, const struct progress *progress, struct spool *spool,
+	struct tree *tree, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < recipe->import_count; i++) {
+		progress_report(progress, "sources", i, recipe->import_count);
+		rc = apply_import(recipe, &recipe->imports[i], spool, tree, err);
+	}
+	return rc;
+}
+
+static int digest_dir(
+	const struct reading *reading, unsigned char ret[SHA256_SIZE], struct err *err)
+{
+	int rc = read_dir_tree(reading, err);
+
+	return rc != 0 ? rc : list_tree_digest(reading->tree, ret, err);
+}
+
+int sources_digest(const struct recipe *recipe, const struct recipe_import *import,
+	struct spool *spool, unsigned char ret[SHA256_SIZE], struct err *err)
+{
+	AUTO_FREE char *path = recipe_import_path(recipe, import);
+	TREE_AUTO tree = {0};
+	struct reading reading = {.recipe = recipe,
+		.import = import,
+		.path = path,
+		.origin = "",
+		.spool = spool,
+		.tree = &tree};
+	int rc;
+
+	if (path == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (import->kind == RECIPE_IMPORT_OCI)
+		return err_fail(err, -ENOTSUP, "%s: an image is pinned by its manifest", path);
+	if (import->kind != RECIPE_IMPORT_DIR)
+		return io_digest_file(path, DIGEST_SHA256, ret, NULL, err);
+	rc = tree_init(&tree, err);
+	return rc != 0 ? rc : digest_dir(&reading, ret, err);
+}
+
+bool sources_allow(const struct recipe *recipe, const char *origin, unsigned allow)
+{
+	for (size_t i = 0; i < recipe->import_count; i++) {
+		const struct recipe_import *import = &recipe->imports[i];
+		const char *kind = recipe_import_kind_name(import->kind);
+		size_t n = strlen(kind);
+
+		if ((import->allow & allow) != 0 && strncmp(origin, kind, n) == 0 &&
+			origin[n] == ':' && strcmp(origin + n + 1, import->path) == 0)
+			return true;
+	}
+	return false;
+}
