@@ -6,6 +6,7 @@
  *   cc_measurement | module TdTcg2Dxe                                   | c98fbda328   | 202205
  *   separators     | nothing of its own; implied by named_blobs         | efaf8931bb   | 202411
  *   named_blobs    | "etc/boot/" in QemuKernelLoaderFsDxe               | 20df7c42bd   | 202502
+ *   ui_app         | module UiApp                                       |              |
  *   secure_boot    | module SecureBootConfigDxe                        |              |
  *   late_events    | module SmbiosMeasurementDxe                        | cd76265f1a   | 202505
  *   initrd first   | "initrd=initrd " in BdsDxe, not " initrd=initrd"   | a2ac0fea49   | 202508
@@ -19,6 +20,7 @@
 #define MODULE_TD_TCG2	     "f062221e-c607-44c2-b0b4-c3886331d351"
 #define MODULE_KERNEL_LOADER "806040ca-dad9-4978-a3b4-2d2ab0c8a48f"
 #define MODULE_BDS	     "6d33944a-ec75-4855-a54d-809c75241f6c"
+#define MODULE_UI_APP	     "462caa21-7614-4503-836e-8ab6f4662331"
 #define NAME_SMBIOS_MEASURE  "SmbiosMeasurementDxe"
 #define NAME_SECURE_BOOT     "SecureBootConfigDxe"
 
@@ -86,6 +88,7 @@ int generation_detect(const void *image, size_t len, struct generation *ret, str
 	generation.named_blobs = has_bytes(loader, "etc/boot/");
 	generation.separators = generation.named_blobs;
 	generation.late_events = has_module(&ffs, NAME_SMBIOS_MEASURE);
+	generation.ui_app = ffs_find(&ffs, MODULE_UI_APP) != NULL;
 	generation.secure_boot = has_module(&ffs, NAME_SECURE_BOOT);
 	generation.initrd = initrd_place(bds);
 	generation.name = name_of(&generation);

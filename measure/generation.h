@@ -23,6 +23,7 @@ struct generation {
 	bool named_blobs;    /* prefers fw_cfg etc/boot/kernel, edk2-stable202502 */
 	bool separators;  /* one to each of RTMR0 and RTMR1, edk2-stable202411; false: not known */
 	bool late_events; /* fw_cfg items and SMBIOS go to RTMR0, edk2-stable202505 */
+	bool ui_app;	  /* has the UiApp that BDS makes Boot0000 of */
 	bool secure_boot; /* built with Secure Boot, keys enrolled or not */
 	enum generation_initrd initrd;
 	const char *name; /* static: "edk2-stable202502", the oldest with these traits */

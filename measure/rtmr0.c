@@ -142,6 +142,9 @@ static int check(const struct rtmr0_input *in, struct err *err)
 			"the firmware (%s) measures fw_cfg items and SMBIOS tables, which are not "
 			"predicted yet",
 			generation->name);
+	if (!generation->ui_app)
+		return err_fail(err, -ENOTSUP,
+			"the firmware has no UiApp, and its boot options are not known");
 	if (in->memory_bytes == 0)
 		return err_fail(err, -ENOTSUP, "the memory size is needed");
 	if (in->acpi == NULL)

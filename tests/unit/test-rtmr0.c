@@ -23,6 +23,7 @@ static const struct generation edk2_202502 = {
 	.direct_boot = true,
 	.named_blobs = true,
 	.separators = true,
+	.ui_app = true,
 	.name = "edk2-stable202502",
 };
 
@@ -101,6 +102,9 @@ static void test_bad(void)
 	generation.late_events = true;
 	refuses(&in, "SMBIOS");
 	generation = edk2_202502;
+	generation.ui_app = false;
+	refuses(&in, "UiApp");
+	generation.ui_app = true;
 	in.memory_bytes = 0;
 	refuses(&in, "memory size");
 	in.memory_bytes = 1ull << 30;
