@@ -27,6 +27,15 @@ const struct export_form export_forms[] = {
 		export_trustee_script},
 	{"trustee-policy", "Trustee: a policy that matches whole tuples", BOTH, false,
 		export_trustee_policy},
+	{"contrast", "Contrast reference values", BOTH, false, export_contrast},
+	{"corim", "CoRIM in Trustee's subset; --key signs it (COSE_Sign1)", BOTH, false,
+		export_corim},
+	{"corim-amd", "CoRIM in AMD's SEV-SNP profile; --key signs it", SNP, false,
+		export_corim_amd},
+	{"go-sev-guest", "check.Config of go-sev-guest, a file for each tuple", SNP, false,
+		export_go_sev_guest},
+	{"go-tdx-guest", "checkconfig.Config of go-tdx-guest, a file for each tuple", TDX, false,
+		export_go_tdx_guest},
 	{"csv", "one line for each register", BOTH, false, export_csv},
 	{.name = NULL},
 };
@@ -42,7 +51,8 @@ const struct export_form *export_form_find(const char *name)
 
 bool export_wants(const struct export_request *request, const struct golden_entry *entry)
 {
-	return (!request->has_tee || entry->tee == request->tee) &&
+	return (request->tees & 1u << entry->tee) != 0 &&
+	       (!request->has_tee || entry->tee == request->tee) &&
 	       (request->role == NULL ||
 		       (entry->role != NULL && strcmp(entry->role, request->role) == 0)) &&
 	       (request->tuple == NULL || strcmp(entry->name, request->tuple) == 0);
@@ -51,22 +61,21 @@ bool export_wants(const struct export_request *request, const struct golden_entr
 int export_write(const struct export_form *form, const struct export_request *request,
 	struct golden_outputs *ret, struct err *err)
 {
+	struct export_request own = *request;
 	size_t wanted = 0;
 
+	own.tees = form->tees;
 	if (form->one_tee && !request->has_tee)
 		return err_fail(
 			err, -EINVAL, "--tee: required, a document of this form holds one TEE");
 	if (request->has_tee && (form->tees & 1u << request->tee) == 0)
 		return err_fail(err, -EINVAL, "%s: not a form for %s", form->name,
 			golden_tee_name(request->tee));
-	for (size_t i = 0; i < request->doc->count; i++) {
-		const struct golden_entry *entry = &request->doc->entries[i];
-
-		wanted += export_wants(request, entry) && (form->tees & 1u << entry->tee) != 0;
-	}
+	for (size_t i = 0; i < request->doc->count; i++)
+		wanted += export_wants(&own, &request->doc->entries[i]);
 	if (wanted == 0)
 		return err_fail(err, -EINVAL, "no tuple in the document fits");
-	return form->write(request, ret, err);
+	return form->write(&own, ret, err);
 }
 
 struct buf *export_file(struct golden_outputs *ret, const char *name, struct err *err)

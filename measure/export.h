@@ -15,7 +15,8 @@
 
 struct export_request {
 	const struct golden_doc *doc;
-	bool has_tee; /* else both families, where the form holds both */
+	unsigned tees; /* set by export_write: the families that the form can hold */
+	bool has_tee;  /* else both families, where the form holds both */
 	enum golden_tee tee;
 	const char *role, *tuple; /* only these; NULL: all */
 	const char *build;	  /* directory of the build; NULL: not given */
@@ -87,6 +88,16 @@ int export_trustee(const struct export_request *request, struct golden_outputs *
 int export_trustee_script(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
 int export_trustee_policy(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_corim(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_corim_amd(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_go_sev_guest(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_go_tdx_guest(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_contrast(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
 int export_csv(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;

@@ -1,0 +1,136 @@
+#!/bin/sh
+# Consumers' own loaders read what we export: go-sev-guest, go-tdx-guest, Contrast's types, veraison's COSE, a CBOR reader.
+. "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/oracle.sh"
+. "$(dirname "$0")/go-judge.sh"
+G=$TOP/tests/data/golden.json
+r() { "$ASSAY" refs "$@"; }
+
+# The same document with initdata bound and all RTMRs pinned.
+cat >"$T/full.py" <<'END'
+import json, sys
+d = json.load(open(sys.argv[1]))
+for t in d["tuples"]:
+    snp = t["tee"] == "sev-snp"
+    t["anchors"] = {"host_data": "ab" * 32} if snp else {"mrconfigid": "cd" * 48}
+    t["role"] = "workload"
+    if not snp:
+        t["values"].update(rtmr0="e" * 96, rtmr3="0" * 96)
+json.dump(d, open(sys.argv[2], "w"))
+END
+python3 "$T/full.py" "$G" "$T/full.json"
+
+if go_judge refs-judge; then
+	judge=$oracle_dir/judge
+	cat >"$T/check.py" <<'END'
+import json, subprocess, sys
+judge, top, path, prefix = sys.argv[1:]
+golden = json.load(open(path))
+p = golden["platform"]
+def load(kind, name):
+    return json.loads(subprocess.run([judge, kind, f"{top}/{name}"], stdout=subprocess.PIPE, check=True).stdout)
+contrast = load("contrast", f"{prefix}contrast")
+for t in golden["tuples"]:
+    v, anchors = t["values"], t.get("anchors", {})
+    got = load("sev" if t["tee"] == "sev-snp" else "tdx", f"{prefix}{t['name']}")
+    if t["tee"] == "sev-snp":
+        tcb = p["snp"]["min_tcb"]
+        assert got == {"measurement": v["launch_digest"], "host_data": anchors.get("host_data", ""), "vmpl": 0,
+                       "policy": int(t["policy"]["guest_policy"], 16), "product": p["snp"]["product"], **tcb}, got
+        entry = next(e for e in contrast["snp"] if e["TrustedMeasurement"] == v["launch_digest"])
+        assert entry["MinimumTCB"] == {"BootloaderVersion": tcb["bootloader"], "TEEVersion": tcb["tee"],
+                                       "SNPVersion": tcb["snp"], "MicrocodeVersion": tcb["microcode"]}
+        assert entry["GuestPolicy"]["SMT"] and not entry["GuestPolicy"]["Debug"] and entry["CPUs"] == t["shape"]["vcpus"]
+        assert entry["PlatformInfo"]["SMTEnabled"] and not entry["PlatformInfo"]["TSMEEnabled"]
+    else:
+        rtmrs = [v.get(f"rtmr{i}", "") for i in range(4)]
+        assert got == {"mr_td": v["mrtd"], "mr_seam": p["tdx"]["mrseam"], "mr_config_id": anchors.get("mrconfigid", ""),
+                       "xfam": p["tdx"]["xfam"], "td_attributes": "0000001000000000", "rtmrs": rtmrs}, got
+        entry = contrast["tdx"][0]
+        assert (entry["MrTd"], entry["MrSeam"], entry["Rtmrs"], entry["Xfam"]) == (v["mrtd"], p["tdx"]["mrseam"], rtmrs, p["tdx"]["xfam"])
+END
+	for prefix in '' full-; do
+		doc=$G
+		[ -n "$prefix" ] && doc=$T/full.json
+		r contrast "$doc" -o "$T/${prefix}contrast" 2>/dev/null
+		for tuple in guest-smp1 guest-smp2; do r go-sev-guest "$doc" --tuple "$tuple" -o "$T/$prefix$tuple"; done
+		r go-tdx-guest "$doc" -o "$T/${prefix}guest"
+		ok "Go libraries understand it (${prefix:-plain})" python3 "$T/check.py" "$judge" "$T" "$doc" "$prefix"
+	done
+	ok "Contrast with everything has no gaps" r contrast "$T/full.json" --strict
+	for curve in P-256 P-384 ed25519; do
+		case $curve in
+		ed25519) openssl genpkey -algorithm ed25519 -out "$T/key" 2>/dev/null ;;
+		*) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:$curve" -out "$T/key" 2>/dev/null ;;
+		esac
+		openssl pkey -in "$T/key" -pubout -out "$T/pub"
+		r corim "$G" --key "$T/key" -o "$T/signed.cbor"
+		ok "a CoRIM signed with $curve verifies" "$judge" cose "$T/signed.cbor" "$T/pub"
+	done
+	printf '\377' | dd of="$T/signed.cbor" bs=1 seek=100 conv=notrunc 2>/dev/null
+	"$judge" cose "$T/signed.cbor" "$T/pub" >"$T/out" 2>&1
+	same "and not when it is changed" $? 1
+else
+	skip "consumers' loaders" "$oracle_why"
+fi
+
+if oracle_python cbor2; then
+	cat >"$T/corim.py" <<'END'
+import json, sys
+import cbor2
+from cbor2 import CBORTag, loads
+golden = json.load(open(sys.argv[1]))
+
+def comid(path):
+    raw = open(path, "rb").read()
+    corim = loads(raw)
+    assert isinstance(corim, CBORTag) and corim.tag == 501 and corim.value[0] == "guest"
+    (tag,) = corim.value[1]
+    assert tag.tag == 506 and isinstance(tag.value, bytes)
+    # Shortest forms throughout: writing it again gives the same bytes.
+    assert cbor2.dumps(corim) == raw
+    return corim.value, loads(tag.value)
+
+# As Trustee's extractor names values: VENDOR/MODEL/KEY/digests, a list for each triple.
+_, tree = comid(sys.argv[2])
+keys = {"launch_digest": "snp_launch_measurement", "mrtd": "mr_td", "rtmr0": "rtmr_0", "rtmr1": "rtmr_1", "rtmr2": "rtmr_2",
+        "rtmr3": "rtmr_3", "host_data": "host_data", "mrconfigid": "mr_config_id"}
+assert tree[1] == {0: "guest"} and len(tree[4][0]) == len(golden["tuples"])
+for (environment, measurements), t in zip(tree[4][0], golden["tuples"]):
+    vendor, model = ("AMD", "snp") if t["tee"] == "sev-snp" else ("Intel", "tdx")
+    assert environment == {0: {1: vendor, 2: model}}
+    want = {keys[k]: v for k, v in {**t["values"], **t.get("anchors", {})}.items()}
+    got = {}
+    for m in measurements:
+        ((alg, digest),) = m[1][2]
+        assert alg == {32: 1, 48: 7}[len(digest)]
+        got[m[0]] = digest.hex()
+    assert got == want, (got, want)
+
+corim, tree = comid(sys.argv[3])
+(profile,) = corim[3]
+assert profile == CBORTag(32, "tag:amd.com,2025:snp-corim-profile")
+snp = [t for t in golden["tuples"] if t["tee"] == "sev-snp"]
+assert len(tree[4][0]) == len(snp)
+tcb = golden["platform"]["snp"]["min_tcb"]
+for (environment, measurements), t in zip(tree[4][0], snp):
+    assert environment == {0: {0: CBORTag(111, bytes.fromhex("06092b060104019c780301"))}}
+    m = {entry[0]: entry[1] for entry in measurements}
+    assert list(m) == sorted(m)
+    assert m[641] == {2: [[7, bytes.fromhex(t["values"]["launch_digest"])]]}
+    assert m[2] == {4: CBORTag(560, int(t["policy"]["guest_policy"], 16).to_bytes(8, "little"))}
+    assert m[5] == {15: 0}
+    assert m[647] == {1: CBORTag(553, tcb["microcode"] << 56 | tcb["snp"] << 48 | tcb["tee"] << 8 | tcb["bootloader"])}
+    if "anchors" in t:
+        assert m[642] == {2: [[1, bytes.fromhex(t["anchors"]["host_data"])]]}
+END
+	for doc in "$G" "$T/full.json"; do
+		rm -f "$T/corim" "$T/amd"
+		r corim "$doc" -o "$T/corim"
+		r corim-amd "$doc" -o "$T/amd"
+		ok "a CBOR reader finds the values ($(basename "$doc"))" "$oracle_dir/bin/python" "$T/corim.py" "$doc" "$T/corim" "$T/amd"
+	done
+else
+	skip "a CBOR reader finds the values" "$oracle_why"
+fi
+done_testing
