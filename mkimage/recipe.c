@@ -624,7 +624,7 @@ static int read_command_line(const struct toml *value, void *dst, struct err *er
 }
 
 /* In the order of enum recipe_import_kind. */
-static const char *const import_kinds[] = {"tar", "oci", "dir", NULL};
+static const char *const import_kinds[] = {"tar", "oci", "dir", "image", NULL};
 
 const char *recipe_import_kind_name(enum recipe_import_kind kind)
 {

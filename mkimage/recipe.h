@@ -46,6 +46,7 @@ enum recipe_import_kind {
 	RECIPE_IMPORT_TAR,
 	RECIPE_IMPORT_OCI,
 	RECIPE_IMPORT_DIR,
+	RECIPE_IMPORT_IMAGE,
 };
 
 /* [[source]]: files that are not a package's, from one pinned place (sources.h). */

@@ -13,6 +13,7 @@
 #include "mkimage/source-archive.h"
 #include "mkimage/source-dir.h"
 #include "mkimage/source-file.h"
+#include "mkimage/source-image.h"
 #include "mkimage/source-oci.h"
 
 /* Where a source is read from and what it becomes. */
@@ -89,12 +90,22 @@ static int read_dir(const struct reading *reading, struct err *err)
 	return rc != 0 ? rc : source_file_expect(reading->path, got, reading->import->sha256, err);
 }
 
+static int read_image(const struct reading *reading, struct err *err)
+{
+	struct source_image_options options = {
+		.sha256 = reading->import->sha256, .allow = reading->import->allow};
+
+	return source_image_read(
+		reading->path, &options, reading->spool, reading->origin, reading->tree, err);
+}
+
 typedef int read_fn(const struct reading *reading, struct err *err);
 
 static read_fn *const readers[] = {
 	[RECIPE_IMPORT_TAR] = read_tar,
 	[RECIPE_IMPORT_OCI] = read_oci,
 	[RECIPE_IMPORT_DIR] = read_dir,
+	[RECIPE_IMPORT_IMAGE] = read_image,
 };
 
 /* --- putting into the guest --- */

@@ -1,5 +1,6 @@
 /*
- * The [[source]] list of a recipe: files that are no package's, taken out of archives, container images and directories. Each is read into a tree of its own, and what the recipe wants of it is then put into the guest's.
+ * The [[source]] list of a recipe: files that are no package's, taken out of archives, container images, directories and
+ * guest images. Each is read into a tree of its own, and what the recipe wants of it is then put into the guest's.
  *
  * Rules: a directory that is there already, or a link to one, stays as it is, as does an identical symbolic link; any other
  * name that is there is refused, unless the source may replace (and never a directory). Parents are followed as the guest would

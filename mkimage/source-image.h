@@ -1,0 +1,25 @@
+/*
+ * Guest images as trees: an EROFS image as it is, or the first partition of a disk with an msdos label, as Kata's
+ * images have it. Nothing is mounted.
+ */
+#ifndef MKIMAGE_SOURCE_IMAGE_H
+#define MKIMAGE_SOURCE_IMAGE_H
+
+#include "lib/digest.h"
+#include "lib/err.h"
+#include "mkimage/spool.h"
+#include "mkimage/tree.h"
+
+struct source_image_options {
+	const unsigned char *sha256; /* SHA256_SIZE bytes: of the whole file */
+	unsigned allow;		     /* enum source_allow */
+};
+
+/*
+ * Reads the image at @path into @tree, an empty one, as coming from @origin (interned); contents go to @spool. -EKEYREJECTED for
+ * another digest, -EBADMSG and -ENOTSUP for what is malformed, of another kind or not allowed, naming the file.
+ */
+int source_image_read(const char *path, const struct source_image_options *options,
+	struct spool *spool, const char *origin, struct tree *tree, struct err *err) MUST_CHECK;
+
+#endif
