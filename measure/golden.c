@@ -24,19 +24,12 @@ static const char *const manifest_keys[] = {"schema", "name", "architecture", "t
 static const char *const snp_keys[] = {"firmware", "vmm", "cpu", "vcpus", "sev_features", NULL};
 static const char *const tdx_keys[] = {"firmware", "vmm", "vcpus", "memory_bytes", NULL};
 
-/* One file of the build that registers are computed from. */
-struct part {
-	const char *name; /* borrowed from the manifest: the path inside the build */
-	char *path;	  /* owned */
-	unsigned char sha256[SHA256_SIZE];
-};
-
 /* Everything while it is made. */
 struct golden {
 	const char *dir;
 	const json_t *manifest;
 	const char *name;
-	struct part kernel, initrd, cmdline;
+	struct golden_part kernel, initrd, cmdline;
 	struct buf cmdline_text;
 	json_t *doc, *tuples; /* doc is owned, tuples is inside it */
 	struct golden_outputs outputs;
@@ -89,11 +82,17 @@ static struct golden_output *new_output(struct golden_outputs *outputs, char *na
 	return &items[outputs->count++];
 }
 
-static int write_output(struct golden *golden, char *name, const json_t *doc, struct err *err)
+int golden_output_json(
+	struct golden_outputs *outputs, char *name, const json_t *doc, struct err *err)
 {
-	struct golden_output *output = new_output(&golden->outputs, name);
+	struct golden_output *output = new_output(outputs, name);
 
 	return output == NULL ? out_of_memory(err) : json_doc_write(doc, &output->bytes, err);
+}
+
+static int write_output(struct golden *golden, char *name, const json_t *doc, struct err *err)
+{
+	return golden_output_json(&golden->outputs, name, doc, err);
 }
 
 /* Whether @name stays inside the build: relative, no empty, "." or ".." component. */
@@ -110,11 +109,10 @@ static bool is_inside(const char *name)
 	}
 }
 
-/* Finds an output in the manifest, and checks that the file is the one that is named there. */
-static int find_part(
-	const struct golden *golden, const char *name, struct part *part, struct err *err)
+int golden_part(const char *dir, const json_t *manifest, const char *name, struct golden_part *part,
+	struct err *err)
 {
-	const json_t *outputs = json_object_get(golden->manifest, "outputs");
+	const json_t *outputs = json_object_get(manifest, "outputs");
 	unsigned char digest[SHA256_SIZE];
 	uint64_t size, want_size;
 	json_t *output;
@@ -128,7 +126,7 @@ static int find_part(
 		return rc;
 	if (!is_inside(name))
 		return err_fail(err, -EBADMSG, "%s: an output outside the build", name);
-	if (asprintf(&part->path, "%s/%s", golden->dir, name) < 0) {
+	if (asprintf(&part->path, "%s/%s", dir, name) < 0) {
 		part->path = NULL;
 		return out_of_memory(err);
 	}
@@ -140,6 +138,12 @@ static int find_part(
 		return err_fail(err, -EKEYREJECTED,
 			"%s: its size or sha256 is not what the manifest says", part->path);
 	return 0;
+}
+
+static int find_part(
+	const struct golden *golden, const char *name, struct golden_part *part, struct err *err)
+{
+	return golden_part(golden->dir, golden->manifest, name, part, err);
 }
 
 static int read_cmdline(struct golden *golden, struct err *err)
@@ -217,13 +221,13 @@ static int begin_document(struct golden *golden, struct err *err)
 	return golden->tuples != NULL ? 0 : out_of_memory(err);
 }
 
-static json_t *part_json(const struct part *part)
+static json_t *part_json(const struct golden_part *part)
 {
 	return json_pack("{s:s, s:o}", "path", part->name, "sha256",
 		json_doc_hex_new(part->sha256, SHA256_SIZE));
 }
 
-static json_t *inputs_json(const struct golden *golden, const struct part *firmware)
+static json_t *inputs_json(const struct golden *golden, const struct golden_part *firmware)
 {
 	return json_pack("{s:o, s:o, s:o, s:o}", "firmware", part_json(firmware), "kernel",
 		part_json(&golden->kernel), "initrd", part_json(&golden->initrd), "cmdline",
@@ -277,7 +281,7 @@ static int add_derivation(struct golden *golden, const char *tuple, const struct
 
 struct snp_shapes {
 	const char *vmm;
-	struct part firmware_part;
+	struct golden_part firmware_part;
 	struct snp_image firmware;
 	struct kernel_hashes hashes;
 	struct snp_cpu cpus[LAUNCH_MAX];
@@ -472,7 +476,7 @@ static const enum tdx_register tdx_pinned[] = {TDX_MRTD, TDX_RTMR1, TDX_RTMR2};
 
 struct tdx_shape {
 	struct tdx_input in;
-	struct part firmware;
+	struct golden_part firmware;
 	struct derive derive[TDX_REGISTERS];
 	struct tdx_registers registers;
 };

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "lib/buf.h"
+#include "lib/digest.h"
 #include "lib/err.h"
 #include "measure/warn.h"
 
@@ -42,6 +43,21 @@ void golden_outputs_done(struct golden_outputs *outputs);
  */
 int golden_build(const char *dir, const json_t *manifest, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
+
+/* One file of a build that registers are computed from. */
+struct golden_part {
+	const char *name; /* borrowed from the manifest: the path inside the build */
+	char *path;	  /* owned */
+	unsigned char sha256[SHA256_SIZE];
+};
+
+/* Finds the output @name in a build's manifest and checks that the file in @dir is the one that is named there. */
+int golden_part(const char *dir, const json_t *manifest, const char *name, struct golden_part *ret,
+	struct err *err) MUST_CHECK;
+
+/* Adds an output that holds the canonical form of @doc; takes over @name, which may be NULL for lack of memory. */
+int golden_output_json(
+	struct golden_outputs *outputs, char *name, const json_t *doc, struct err *err) MUST_CHECK;
 
 /* One tuple of a golden document, borrowed from it. */
 struct golden_tuple {
