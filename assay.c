@@ -10,7 +10,6 @@
 #include "build.h"
 #include "mkimage/cmd.h"
 #include "verify.h"
-#include "verify.h"
 #endif
 
 static const struct verb {
@@ -31,7 +30,6 @@ static const struct verb {
 	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
 	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
-	{"verify", cmd_verify, "check what was built or signed"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 };
 
