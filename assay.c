@@ -21,7 +21,9 @@ static const struct verb {
 	{"build", cmd_build, "build a guest image and its golden values from a recipe"},
 	{"lock", cmd_lock, "resolve a recipe's packages into recipe.lock"},
 	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
-	{"verify", cmd_verify, "check what was built or signed"},
+	{"verify", cmd_verify_any, "check a signed build, or every block of a guest image"},
+#else
+	{"verify", cmd_verify, "check a signed build file by file"},
 #endif
 	{"measure", cmd_measure, "compute launch digests and runtime registers"},
 	{"cmdline", cmd_cmdline, "write Kata's kernel command lines, and check any"},
@@ -31,6 +33,7 @@ static const struct verb {
 	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
+	{"sign", cmd_sign, "sign every file of a build"},
 };
 
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))

@@ -2,6 +2,7 @@
 #ifndef VERIFY_H
 #define VERIFY_H
 
-int cmd_verify(int argc, char **argv);
+/* assay verify image FILE (mkimage/), else assay verify DIR (measure/). */
+int cmd_verify_any(int argc, char **argv);
 
 #endif

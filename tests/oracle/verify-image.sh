@@ -132,8 +132,5 @@ fails 2 '^assay: --verity-params: byte 0: the verity parameters' 'a malformed li
 fails 3 'No such file' 'no file of parameters' "$ASSAY" verify image "$T/ours" --verity-params "$T/none"
 fails 3 'No such file' 'no image' "$ASSAY" verify image "$T/none" --verity-params "$line"
 fails 2 'threads: at most 64' 'too many threads' "$ASSAY" verify image "$T/ours" --verity-params "$line" --threads 65
-fails 2 'verify what' 'nothing to verify' "$ASSAY" verify
-fails 2 'verify disk: no such thing' 'something else to verify' "$ASSAY" verify disk
-ok 'verify --help' "$ASSAY" verify --help
 ok 'verify image --help' "$ASSAY" verify image --help
 done_testing
