@@ -4,11 +4,14 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "initrd/initrd.h"
 #include "lib/hex.h"
+#include "mkimage/check-elf.h"
 #include "mkimage/check-rootfs.h"
+#include "mkimage/check-secrets.h"
 #include "mkimage/disk.h"
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
@@ -157,6 +160,17 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 	return 0;
 }
 
+/* What a root file system must satisfy before it is sealed. */
+static int check_tree(const struct build *build, const struct tree *tree, struct err *err)
+{
+	AUTO_FREE char *dir = realpath(build->recipe->dir, NULL);
+	int rc = check_rootfs(tree, build->recipe, err);
+
+	if (rc == 0)
+		rc = check_elf(tree, err);
+	return rc != 0 ? rc : check_secrets(tree, dir, err);
+}
+
 static int build_rootfs(struct build *build, struct err *err)
 {
 	TREE_AUTO tree = {0};
@@ -172,7 +186,7 @@ static int build_rootfs(struct build *build, struct err *err)
 		rc = steps_apply(&tree, build->recipe, &build->spool, &steps, err);
 	add_warnings(build, steps.warnings, steps.warning_count);
 	if (rc == 0)
-		rc = check_rootfs(&tree, build->recipe, err);
+		rc = check_tree(build, &tree, err);
 	if (rc == 0)
 		rc = write_disk(build, &tree, err);
 	if (rc != 0)

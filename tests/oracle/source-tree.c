@@ -2,6 +2,7 @@
  * The sources of a recipe as text (mkimage/list-tree.h), for tests:
  *   source-tree RECIPE          what its [[source]] list makes of an empty guest
  *   source-tree --digest DIR    the digest that pins a directory
+ *   source-tree --check DIR     what the checks before sealing say of a directory's files; its own path is the build's
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #include "lib/hex.h"
+#include "mkimage/check-elf.h"
+#include "mkimage/check-secrets.h"
 #include "mkimage/list-tree.h"
 #include "mkimage/source-archive.h"
 #include "mkimage/source-dir.h"
@@ -58,6 +61,23 @@ static int print_digest(const char *path, struct spool *spool, struct err *err)
 	return 0;
 }
 
+static int check(const char *path, struct spool *spool, struct err *err)
+{
+	struct source_dir_options options = {0};
+	AUTO_FREE char *real = realpath(path, NULL);
+	TREE_AUTO tree = {0};
+	const char *origin;
+	int rc = tree_init(&tree, err);
+
+	if (rc == 0)
+		rc = tree_origin(&tree, "dir:src", &origin, err);
+	if (rc == 0)
+		rc = source_dir_read(path, &options, spool, origin, &tree, err);
+	if (rc == 0)
+		rc = check_elf(&tree, err);
+	return rc != 0 ? rc : check_secrets(&tree, real, err);
+}
+
 int main(int argc, char **argv)
 {
 	SPOOL_AUTO spool = {.fd = -1};
@@ -68,8 +88,9 @@ int main(int argc, char **argv)
 		return ERR_EXIT_INPUT;
 	rc = spool_init(&spool, temp_dir(), &err);
 	if (rc == 0)
-		rc = argc == 2 ? print_list(argv[1], &spool, &err)
-			       : print_digest(argv[2], &spool, &err);
+		rc = argc == 2			       ? print_list(argv[1], &spool, &err)
+		     : strcmp(argv[1], "--check") == 0 ? check(argv[2], &spool, &err)
+						       : print_digest(argv[2], &spool, &err);
 	if (rc != 0)
 		fprintf(stderr, "source-tree: %s\n", err.msg);
 	return err_status(rc);
