@@ -57,8 +57,9 @@ printf '[packages]\n' | cat "$T/good.toml" - >"$recipe/recipe.toml"
 refused 2 'recipe\.toml' "a section twice"
 recipe_good
 
-# The package of the cache that is read last, by its size: the largest.
-package=$(find "$demo_cache" -type f -printf '%s %P\n' | sort -n | tail -n 1 | cut -d ' ' -f 2-)
+# The lock's largest package; the cache may hold more than this lock names.
+package=$(awk -F ' = ' '$1 == "size" { size = $2 } $1 == "sha256" { print size, substr($2, 2, 2) "/" substr($2, 4, 62) }' "$demo_lock" |
+	sort -n | tail -n 1 | sed 's,.* ,sha256/,')
 cached=$T/cache/$package
 rm "$cached"
 refused 3 'assay fetch' "a package that is not in the cache"
