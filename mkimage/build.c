@@ -19,6 +19,7 @@
 #include "mkimage/sources.h"
 #include "mkimage/spool.h"
 #include "mkimage/steps.h"
+#include "mkimage/write-ext4.h"
 
 #define FIRMWARE_BYTES_MAX (64u << 20)
 
@@ -112,17 +113,48 @@ static int derive_id(const struct recipe *recipe, const char *use, unsigned char
 	return rc != 0 ? rc : digest_bytes(DIGEST_SHA256, text.data, text.len, ret, err);
 }
 
-static int disk_ids(const struct recipe *recipe, struct disk_options *ret, struct err *err)
+/* A UUID of version 8 (RFC 9562), in the order of its text form. */
+static int derive_uuid(
+	const struct recipe *recipe, const char *use, unsigned char ret[GUID_SIZE], struct err *err)
 {
 	unsigned char id[SHA256_SIZE];
-	int rc = derive_id(recipe, "uuid", id, err);
+	int rc = derive_id(recipe, use, id, err);
 
 	if (rc != 0)
 		return rc;
-	memcpy(ret->uuid, id, sizeof(ret->uuid));
-	ret->uuid[6] = (unsigned char)((ret->uuid[6] & 0x0f) | 0x80); /* version 8, RFC 9562 */
-	ret->uuid[8] = (unsigned char)((ret->uuid[8] & 0x3f) | 0x80);
-	rc = derive_id(recipe, "disk-signature", id, err);
+	memcpy(ret, id, GUID_SIZE);
+	ret[6] = (unsigned char)((ret[6] & 0x0f) | 0x80);
+	ret[8] = (unsigned char)((ret[8] & 0x3f) | 0x80);
+	return 0;
+}
+
+/* The same for a GPT: stored in another order, so its version stands elsewhere. */
+static int derive_guid(
+	const struct recipe *recipe, const char *use, struct guid *ret, struct err *err)
+{
+	int rc = derive_uuid(recipe, use, ret->bytes, err);
+	unsigned char version = ret->bytes[6];
+
+	ret->bytes[6] = ret->bytes[7];
+	ret->bytes[7] = version;
+	return rc;
+}
+
+static int disk_ids(const struct recipe *recipe, struct disk_options *ret, struct err *err)
+{
+	unsigned char id[SHA256_SIZE];
+	int rc = derive_uuid(recipe, "uuid", ret->uuid, err);
+
+	if (rc == 0)
+		rc = derive_uuid(recipe, "verity-uuid", ret->verity_uuid, err);
+	if (rc == 0)
+		rc = derive_guid(recipe, "gpt-disk", &ret->guids.disk, err);
+	if (rc == 0)
+		rc = derive_guid(recipe, "gpt-tree", &ret->guids.tree, err);
+	if (rc == 0)
+		rc = derive_guid(recipe, "gpt-signature", &ret->guids.signature, err);
+	if (rc == 0)
+		rc = derive_id(recipe, "disk-signature", id, err);
 	if (rc != 0)
 		return rc;
 	ret->disk_signature = (uint32_t)id[0] | (uint32_t)id[1] << 8 | (uint32_t)id[2] << 16 |
@@ -149,6 +181,10 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 		return rc;
 	if (path == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
+	if (!disk_layout_parse(build->recipe->layout, &options.layout) ||
+		!disk_fs_parse(build->recipe->rootfs.type, &options.fs))
+		return err_fail(err, -EINVAL, "no disk of layout %s with %s", build->recipe->layout,
+			build->recipe->rootfs.type);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
@@ -157,6 +193,8 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 		return rc;
 	manifest_output(&build->manifest, "rootfs.img", build->disk.size_bytes, build->disk.sha256);
 	manifest_disk(&build->manifest, &build->disk);
+	if (options.fs == DISK_EXT4)
+		manifest_tool(&build->manifest, "libext2fs", write_ext4_version(), NULL);
 	return 0;
 }
 
@@ -180,8 +218,8 @@ static int build_rootfs(struct build *build, struct err *err)
 	if (rc == 0 && build->recipe->packages.suite != NULL)
 		rc = unpack_set(build, "rootfs", true, &tree, err);
 	if (rc == 0)
-		rc = sources_apply(build->recipe, build->options->progress, &build->spool, &tree,
-			err);
+		rc = sources_apply(
+			build->recipe, build->options->progress, &build->spool, &tree, err);
 	if (rc == 0)
 		rc = steps_apply(&tree, build->recipe, &build->spool, &steps, err);
 	add_warnings(build, steps.warnings, steps.warning_count);
@@ -288,6 +326,12 @@ static int build_firmware(
 	return rc != 0 ? rc : write_output(build, name, bytes.data, bytes.len, err);
 }
 
+/* How Kata mounts a root of that type. */
+static const char *root_flags(const char *type)
+{
+	return strcmp(type, "ext4") == 0 ? "data=ordered,errors=remount-ro ro" : "ro";
+}
+
 /* The small files that say how to boot the image. */
 static int build_parameters(struct build *build, struct err *err)
 {
@@ -300,7 +344,8 @@ static int build_parameters(struct build *build, struct err *err)
 	verity_params_format(&build->disk.verity, line);
 	hex_encode(build->disk.verity.root_hash, SHA256_SIZE, root_hash);
 	verity_dm_create_write(&build->disk.verity, "/dev/vda1", "/dev/vda2", &cmdline);
-	buf_fmt(&cmdline, " root=/dev/dm-0 rootflags=ro rootfstype=%s", build->recipe->rootfs.type);
+	buf_fmt(&cmdline, " root=/dev/dm-0 rootflags=%s rootfstype=%s",
+		root_flags(build->recipe->rootfs.type), build->recipe->rootfs.type);
 	if (append != NULL && *append != '\0')
 		buf_fmt(&cmdline, " %s", append);
 	rc = buf_check(&cmdline, err);

@@ -15,13 +15,16 @@
 #include "lib/pool.h"
 #include "mkimage/verity-stream.h"
 #include "mkimage/write-erofs.h"
+#include "mkimage/write-ext4.h"
 
-#define MIB	   (UINT64_C(1) << 20)
-#define DAX_OFFSET (2 * MIB) /* where the disk proper begins behind an NVDIMM header */
-#define DAX_ALIGN  (2 * MIB) /* of the whole file: NVDIMMs come in such units */
+#define MIB	    (UINT64_C(1) << 20)
+#define DAX_OFFSET  (2 * MIB) /* where the disk proper begins behind an NVDIMM header */
+#define PIECE_BYTES (4u << 20)
+#define DAX_ALIGN   (2 * MIB) /* of the whole file: NVDIMMs come in such units */
 
 _Static_assert(MIB % VERITY_BLOCK_SIZE == 0, "partitions are whole blocks");
 _Static_assert(EROFS_BLOCK_SIZE == VERITY_BLOCK_SIZE, "one block size");
+_Static_assert(WRITE_EXT4_BLOCK_SIZE == VERITY_BLOCK_SIZE, "one block size");
 _Static_assert(DISK_SALT_SIZE <= VERITY_SALT_MAX, "salt");
 _Static_assert(DISK_SIGNATURE_MAX == MIB, "a signature's partition");
 _Static_assert(GPT_TAIL_SIZE <= MIB, "the second table has the last MiB");
@@ -65,6 +68,41 @@ bool disk_layout_parse(const char *name, enum disk_layout *ret)
 		return true;
 	}
 	return false;
+}
+
+static const char *const fs_names[] = {[DISK_EROFS] = "erofs", [DISK_EXT4] = "ext4"};
+
+#define FS_COUNT (sizeof(fs_names) / sizeof(fs_names[0]))
+
+const char *disk_fs_name(enum disk_fs fs)
+{
+	return fs_names[fs];
+}
+
+bool disk_fs_parse(const char *name, enum disk_fs *ret)
+{
+	for (size_t i = 0; i < FS_COUNT; i++) {
+		if (strcmp(fs_names[i], name) != 0)
+			continue;
+		*ret = (enum disk_fs)i;
+		return true;
+	}
+	return false;
+}
+
+/* The root file system as it is planned. */
+struct root {
+	enum disk_fs fs;
+	struct write_erofs erofs;
+	struct write_ext4 ext4;
+	uint64_t blocks;
+	uint64_t inode_count;
+};
+
+static void root_done(struct root *root)
+{
+	write_erofs_done(&root->erofs);
+	write_ext4_done(&root->ext4);
 }
 
 /* Consecutive bytes of the disk: what is to be done with them. The work is done by several
@@ -405,24 +443,60 @@ static int write_signature(struct disk *disk, const struct disk_result *result, 
 	return rc != 0 ? rc : put(disk, text.data, text.len, err);
 }
 
-static int write_root(struct disk *disk, const struct write_erofs *plan,
-	const struct disk_part *part, struct disk_result *ret, struct err *err)
+/* Hashes what stands in the file already, up to @end: a piece is read while the one before is
+ * hashed. */
+static int take_written(struct disk *disk, uint64_t end, struct err *err)
 {
-	int rc = write_erofs_emit(plan, take_piece, disk, err);
+	AUTO_FREE unsigned char *pieces = malloc(2 * PIECE_BYTES);
+	struct err late = {0};
+	int rc = 0, last;
+
+	if (pieces == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; rc == 0 && disk->at < end; i++) {
+		uint64_t left = end - disk->at;
+		struct batch batch = {.data = pieces + i % 2 * PIECE_BYTES,
+			.size_bytes = left < PIECE_BYTES ? (size_t)left : PIECE_BYTES,
+			.verity = &disk->verity};
+
+		rc = io_pread(disk->fd, disk->what, pieces + i % 2 * PIECE_BYTES, batch.size_bytes,
+			disk->at, err);
+		if (rc == 0)
+			rc = batch_start(disk, &batch, err);
+	}
+	last = batch_wait(disk, rc != 0 ? &late : err);
+	return rc != 0 ? rc : last;
+}
+
+static int write_fs(struct disk *disk, const struct root *root, struct err *err)
+{
+	uint64_t end = disk->at + root->blocks * VERITY_BLOCK_SIZE;
+	int rc;
+
+	if (root->fs == DISK_EROFS)
+		return write_erofs_emit(&root->erofs, take_piece, disk, err);
+	rc = write_ext4_emit(&root->ext4, disk->fd, disk->what, disk->at, err);
+	return rc != 0 ? rc : take_written(disk, end, err);
+}
+
+static int write_root(struct disk *disk, const struct root *root, const struct disk_part *part,
+	struct disk_result *ret, struct err *err)
+{
+	int rc = write_fs(disk, root, err);
 
 	if (rc == 0)
 		rc = pad_to(disk, part->off + part->size_bytes, &disk->verity, err);
 	return rc != 0 ? rc : verity_stream_end(&disk->verity, ret->verity.root_hash, err);
 }
 
-static int write_part(struct disk *disk, const struct write_erofs *plan,
-	const struct disk_part *part, struct disk_result *ret, struct err *err)
+static int write_part(struct disk *disk, const struct root *root, const struct disk_part *part,
+	struct disk_result *ret, struct err *err)
 {
 	int rc;
 
 	switch (part->kind) {
 	case DISK_PART_ROOT:
-		rc = write_root(disk, plan, part, ret, err);
+		rc = write_root(disk, root, part, ret, err);
 		break;
 	case DISK_PART_TREE:
 		rc = write_tree(disk, err);
@@ -453,12 +527,12 @@ static int digest_file(struct disk *disk, struct err *err)
 }
 
 static int write_parts(
-	struct disk *disk, const struct write_erofs *plan, struct disk_result *ret, struct err *err)
+	struct disk *disk, const struct root *root, struct disk_result *ret, struct err *err)
 {
 	int rc = write_lead(disk, ret, err);
 
 	for (size_t i = 0; rc == 0 && i < ret->part_count; i++)
-		rc = write_part(disk, plan, &ret->parts[i], ret, err);
+		rc = write_part(disk, root, &ret->parts[i], ret, err);
 	if (rc == 0)
 		rc = pad_to(disk, ret->size_bytes, NULL, err);
 	if (rc == 0 && disk->layout->label == LABEL_GPT)
@@ -469,7 +543,7 @@ static int write_parts(
 }
 
 static int write_all(
-	struct disk *disk, const struct write_erofs *plan, struct disk_result *ret, struct err *err)
+	struct disk *disk, const struct root *root, struct disk_result *ret, struct err *err)
 {
 	int rc = digest_init(&disk->digest, DIGEST_SHA256, err);
 
@@ -483,37 +557,55 @@ static int write_all(
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (ftruncate(disk->fd, (off_t)ret->size_bytes) != 0)
 		return err_sys(err, "%s", disk->what);
-	rc = write_parts(disk, plan, ret, err);
+	rc = write_parts(disk, root, ret, err);
 	return rc != 0 ? rc : digest_end(&disk->digest, ret->sha256, err);
+}
+
+static int plan_root(struct root *root, const struct tree *tree, const struct disk_options *options,
+	struct err *err)
+{
+	struct write_erofs_options erofs = {.timestamp = options->timestamp};
+	struct write_ext4_options ext4 = {.timestamp = options->timestamp};
+	int rc;
+
+	memcpy(erofs.uuid, options->uuid, sizeof(erofs.uuid));
+	memcpy(ext4.uuid, options->uuid, sizeof(ext4.uuid));
+	root->fs = options->fs;
+	if (root->fs == DISK_EROFS)
+		rc = write_erofs_plan(&root->erofs, tree, &erofs, err);
+	else
+		rc = write_ext4_plan(&root->ext4, tree, &ext4, err);
+	root->blocks = root->fs == DISK_EROFS ? root->erofs.blocks : root->ext4.blocks;
+	root->inode_count = root->fs == DISK_EROFS ? root->erofs.inode_count
+						   : root->ext4.tree_inodes;
+	return rc;
 }
 
 int disk_write(int fd, const char *what, const struct tree *tree,
 	const struct disk_options *options, struct disk_result *ret, struct err *err)
 {
 	const struct layout *layout = &layouts[options->layout];
-	struct write_erofs_options erofs = {.timestamp = options->timestamp};
 	__attribute__((cleanup(disk_done))) struct disk disk = {.fd = fd,
 		.what = what,
 		.options = options,
 		.layout = layout,
 		.threads = options->threads,
 		.digest_later = layout->label == LABEL_GPT};
-	WRITE_EROFS_AUTO plan = {0};
+	__attribute__((cleanup(root_done))) struct root root = {0};
 	struct disk_result result = {0};
 	int rc;
 
 	if (options->sign != NULL && layout->label != LABEL_GPT)
 		return err_fail(err, -EINVAL,
 			"layout %s has no place for a signature, only a GPT has", layout->name);
-	memcpy(erofs.uuid, options->uuid, sizeof(erofs.uuid));
-	rc = write_erofs_plan(&plan, tree, &erofs, err);
+	rc = plan_root(&root, tree, options, err);
 	if (rc == 0)
-		rc = lay_out(options, layout, plan.blocks, &result, err);
+		rc = lay_out(options, layout, root.blocks, &result, err);
 	if (rc != 0)
 		return rc;
-	result.inode_count = plan.inode_count;
+	result.inode_count = root.inode_count;
 	disk.size_bytes = result.size_bytes;
-	rc = write_all(&disk, &plan, &result, err);
+	rc = write_all(&disk, &root, &result, err);
 	if (rc == 0)
 		*ret = result;
 	return rc;

@@ -43,6 +43,16 @@ const char *disk_layout_name(enum disk_layout layout);
 /* False when no layout has that name. */
 bool disk_layout_parse(const char *name, enum disk_layout *ret);
 
+enum disk_fs {
+	DISK_EROFS, /* uncompressed, hashed while it is written */
+	DISK_EXT4,
+};
+
+/* "erofs", "ext4". */
+const char *disk_fs_name(enum disk_fs fs);
+/* False when no file system has that name. */
+bool disk_fs_parse(const char *name, enum disk_fs *ret);
+
 /* The GUIDs of a GPT that do not follow from the root hash. */
 struct disk_guids {
 	struct guid disk;
@@ -52,6 +62,7 @@ struct disk_guids {
 
 struct disk_options {
 	enum disk_layout layout;
+	enum disk_fs fs;
 	unsigned char uuid[16];		    /* of the file system */
 	unsigned char salt[DISK_SALT_SIZE]; /* of dm-verity */
 	unsigned char verity_uuid[16];	    /* in the dm-verity super block */
@@ -84,7 +95,7 @@ struct disk_result {
 	struct verity_params verity;
 	uint64_t hash_blocks; /* of the tree */
 	uint64_t fs_blocks;   /* of the file system, without the padding of p1 */
-	uint64_t inode_count;
+	uint64_t inode_count; /* of the tree */
 	struct disk_part parts[DISK_PARTS_MAX];
 	size_t part_count;
 	uint64_t size_bytes;
@@ -95,7 +106,8 @@ struct disk_result {
  * Writes the disk to @fd, a new regular file open for reading and writing that @what names in
  * errors; padding becomes holes. Uses the marks of @tree meanwhile. Nothing is flushed to the
  * device. -EBADMSG for a tree that the file system cannot hold, -EFBIG beyond 2 TiB, -EINVAL for a
- * signature without GPT, else what reading or writing gave (-ENOSPC, -EIO).
+ * signature without GPT or a timestamp that ext4 has not, else what reading or writing gave
+ * (-ENOSPC, -EIO).
  */
 int disk_write(int fd, const char *what, const struct tree *tree,
 	const struct disk_options *options, struct disk_result *ret, struct err *err) MUST_CHECK;

@@ -55,7 +55,9 @@ static const struct word cpu_word = {
 
 static const char *const architectures[] = {"amd64", NULL};
 static const char *const compressions[] = {"zstd", "gzip", "none", NULL};
-static const char *const root_types[] = {"erofs", NULL};
+static const char *const root_types[] = {"erofs", "ext4", NULL};
+/* Those whose tree the recipe's initrd can use: alone in the second partition. */
+static const char *const layouts[] = {"kata-mbr", "kata-dax", "one-disk", NULL};
 static const char *const tees[] = {"snp", "tdx", NULL};
 static const char *const unit_suffixes[] = {".service", ".socket", ".target", ".mount",
 	".automount", ".timer", ".path", ".slice", ".swap", NULL};
@@ -221,6 +223,7 @@ LIST_READER(cpus, cpu)
 CHOICE_READER(architecture, architectures)
 CHOICE_READER(compression, compressions)
 CHOICE_READER(root_type, root_types)
+CHOICE_READER(layout, layouts)
 LINE_READER(description, DESCRIPTION_MAX)
 LINE_READER(append, APPEND_MAX)
 
@@ -611,6 +614,16 @@ static const struct toml_field rootfs_fields[] = {
 static int read_rootfs(const struct toml *value, void *dst, struct err *err)
 {
 	return toml_fields(value, rootfs_fields, dst, err);
+}
+
+static const struct toml_field disk_fields[] = {
+	{"layout", offsetof(struct recipe, layout), read_layout, true},
+	TOML_FIELDS_END,
+};
+
+static int read_disk(const struct toml *value, void *dst, struct err *err)
+{
+	return toml_fields(value, disk_fields, dst, err);
 }
 
 static const struct toml_field command_line_fields[] = {
@@ -1017,6 +1030,7 @@ static const struct toml_field recipe_fields[] = {
 	{"kernel", offsetof(struct recipe, kernel), read_kernel, false},
 	{"source", 0, read_imports, false},
 	{"rootfs", 0, read_rootfs, false},
+	{"disk", 0, read_disk, false},
 	{"command-line", 0, read_command_line, false},
 	{"directory", 0, read_dirs, false},
 	{"file", 0, read_files, false},
@@ -1083,6 +1097,8 @@ static int set_defaults(struct recipe *recipe, struct err *err)
 		rc = set_default(&recipe->kernel.compression, compressions[0], err);
 	if (rc == 0)
 		rc = set_default(&recipe->rootfs.type, root_types[0], err);
+	if (rc == 0)
+		rc = set_default(&recipe->layout, layouts[0], err);
 	return rc != 0 ? rc : set_default(&recipe->append, "", err);
 }
 
@@ -1225,7 +1241,8 @@ void recipe_done(struct recipe *recipe)
 {
 	char *owned[] = {recipe->path, recipe->dir, recipe->name, recipe->description,
 		recipe->architecture, recipe->kernel.compression, recipe->rootfs.type,
-		recipe->append, recipe->agent.member, recipe->agent.install, recipe->policy.name};
+		recipe->layout, recipe->append, recipe->agent.member, recipe->agent.install,
+		recipe->policy.name};
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
 		free(owned[i]);

@@ -170,7 +170,7 @@ struct recipe {
 		char *compression; /* of the initrd: "zstd", "gzip" or "none" */
 	} kernel;
 	struct {
-		char *type; /* "erofs" */
+		char *type; /* "erofs" or "ext4" */
 		bool has_salt;
 		unsigned char salt[SHA256_SIZE];
 		struct recipe_strings
@@ -178,6 +178,7 @@ struct recipe {
 	} rootfs;
 	struct recipe_import *imports; /* in the recipe's order */
 	size_t import_count;
+	char *layout; /* [disk] layout: "kata-mbr", "kata-dax" or "one-disk" */
 	char *append; /* [command-line] append: parameters after the verity part */
 	struct recipe_dir *dirs;
 	size_t dir_count;

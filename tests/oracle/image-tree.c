@@ -3,10 +3,14 @@
  *
  *   image-tree erofs SEED FILE [inline]
  *       writes the tree of SEED as EROFS, and its listing on stdout
+ *   image-tree ext4 SEED FILE
+ *       the same as ext4, long attributes cut
+ *   image-tree ext4-size FILES KIB FILE
+ *       ext4 with so many sparse files of so many KiB
  *   image-tree big FILE
  *       the same for one file over 4 GiB, sparse
- *   image-tree disk SEED FILE THREADS [LAYOUT]
- *       writes a disk (kata-mbr unless another is named), and on stdout, a line each: its verity
+ *   image-tree disk SEED FILE THREADS [LAYOUT [FS]]
+ *       writes a disk (kata-mbr and erofs unless named), and on stdout, a line each: its verity
  *       parameters, blocks of the file system, hash blocks, sha256
  *   image-tree verity SALT DATA TREE THREADS
  *       writes the hash tree of a file, and its root hash on stdout; SALT in hex or "-"
@@ -34,6 +38,7 @@
 #include "mkimage/disk.h"
 #include "mkimage/verity-stream.h"
 #include "mkimage/write-erofs.h"
+#include "mkimage/write-ext4.h"
 #include "tests/random-tree.h"
 
 static void print_escaped(const char *text)
@@ -291,6 +296,73 @@ static int verb_erofs(char **args, struct err *err)
 	return write_tree(&tree, args[1], args[2] != NULL, err);
 }
 
+/* What an inode and one block can hold. */
+static void cut_xattrs(struct tree *tree)
+{
+	tree_for_each (tree, node) {
+		size_t left = 2000;
+
+		for (size_t i = 0; i < node->inode->xattr_count; i++) {
+			struct tree_xattr *xattr = &node->inode->xattrs[i];
+
+			if (xattr->size_bytes > left)
+				xattr->size_bytes = left;
+			left -= xattr->size_bytes;
+		}
+	}
+}
+
+static int write_ext4(const struct tree *tree, const char *path, struct err *err)
+{
+	AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct write_ext4_options options = {.timestamp = RANDOM_TREE_TIME};
+	WRITE_EXT4_AUTO plan = {0};
+	int rc;
+
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
+	rc = write_ext4_plan(&plan, tree, &options, err);
+	if (rc == 0 && ftruncate(fd, (off_t)(plan.blocks * WRITE_EXT4_BLOCK_SIZE)) != 0)
+		return err_sys(err, "%s", path);
+	return rc != 0 ? rc : write_ext4_emit(&plan, fd, path, 0, err);
+}
+
+static int verb_ext4_size(char **args, struct err *err)
+{
+	uint64_t files = strtoull(args[0], NULL, 10), size = strtoull(args[1], NULL, 10) << 10;
+	AUTO_CLOSE int fd = memfd_create("content", MFD_CLOEXEC);
+	TREE_AUTO tree = {0};
+	int rc = tree_init(&tree, err);
+
+	if (fd < 0 || ftruncate(fd, (off_t)size) != 0)
+		return err_sys(err, "memfd");
+	for (uint64_t i = 0; rc == 0 && i < files; i++) {
+		struct tree_inode inode = {.type = TREE_FILE,
+			.mode = 0644,
+			.mtime = RANDOM_TREE_TIME,
+			.content = {.fd = fd, .size_bytes = size}};
+		char name[32];
+
+		snprintf(name, sizeof(name), "file%" PRIu64, i);
+		rc = tree_add(&tree, name, &inode, TREE_REFUSE, NULL, err);
+	}
+	return rc != 0 ? rc : write_ext4(&tree, args[2], err);
+}
+
+static int verb_ext4(char **args, struct err *err)
+{
+	TREE_AUTO tree = {0};
+	int rc = tree_init(&tree, err);
+
+	if (rc == 0)
+		rc = random_tree_fill(&tree, strtoull(args[0], NULL, 10), err);
+	cut_xattrs(&tree);
+	if (rc == 0)
+		rc = write_ext4(&tree, args[1], err);
+	return rc != 0 ? rc : list_tree(&tree, err);
+}
+
 static int verb_big(char **args, struct err *err)
 {
 	const uint64_t size = (UINT64_C(4) << 30) + 4097;
@@ -331,6 +403,8 @@ static int verb_disk(char **args, struct err *err)
 		return err_sys(err, "%s", args[1]);
 	if (args[3] != NULL && !disk_layout_parse(args[3], &options.layout))
 		return err_fail(err, -EINVAL, "%s: no such layout", args[3]);
+	if (args[3] != NULL && args[4] != NULL && !disk_fs_parse(args[4], &options.fs))
+		return err_fail(err, -EINVAL, "%s: no such file system", args[4]);
 	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
 	memcpy(options.verity_uuid, "fedcba9876543210", sizeof(options.verity_uuid));
 	memcpy(&options.guids, "a disk's GUID   a tree's GUID   a signature GUID",
@@ -338,6 +412,8 @@ static int verb_disk(char **args, struct err *err)
 	memcpy(options.salt, "a salt of thirty-two plain bytes", sizeof(options.salt));
 	if (rc == 0)
 		rc = random_tree_fill(&tree, strtoull(args[0], NULL, 10), err);
+	if (options.fs == DISK_EXT4)
+		cut_xattrs(&tree);
 	if (rc == 0)
 		rc = disk_write(fd, args[1], &tree, &options, &result, err);
 	if (rc != 0)
@@ -528,8 +604,10 @@ int main(int argc, char **argv)
 		int (*run)(char **args, struct err *err);
 	} verbs[] = {
 		{"erofs", 2, 3, verb_erofs},
+		{"ext4", 2, 2, verb_ext4},
+		{"ext4-size", 3, 3, verb_ext4_size},
 		{"big", 1, 1, verb_big},
-		{"disk", 3, 4, verb_disk},
+		{"disk", 3, 5, verb_disk},
 		{"verity", 4, 4, verb_verity},
 		{"list", 1, 1, verb_list},
 		{"read", 1, 1, verb_read},

@@ -199,6 +199,7 @@ static void check_least(void)
 	is_str(recipe.append, "", "no parameters");
 	is_str(recipe.kernel.compression, "zstd", "zstd by default");
 	is_str(recipe.rootfs.type, "erofs", "erofs by default");
+	is_str(recipe.layout, "kata-mbr", "Kata's plain disk by default");
 	ok(recipe.packages.suite == NULL && recipe.kernel.packages.suite == NULL &&
 			!recipe.agent.present && !recipe.policy.present && !recipe.rootfs.has_salt,
 		"nothing else");
@@ -262,7 +263,10 @@ static const struct {
 	{"[kernel]\nsuite='s'\npackage='aa'\nmodules=['../x']",
 		"12: \"../x\" is not a kernel module's name"},
 	/* rootfs and command line */
-	{"[rootfs]\ntype='ext4'", "10: \"ext4\" is not a supported type"},
+	{"[rootfs]\ntype='ext3'", "10: \"ext3\" is not a supported type"},
+	{"[disk]", "9: layout is missing"},
+	{"[disk]\nlayout='gpt'", "10: \"gpt\" is not a supported layout"},
+	{"[disk]\nlayout='kata-mbr'\nsize=1", "11: unknown key size"},
 	{"[rootfs]\nsalt='00'", "10: salt must be 64 lowercase hexadecimal digits"},
 	{"[rootfs]\nremove=['usr/*']", "10: \"usr/*\" is not an absolute path in the guest"},
 	{"[rootfs]\nremove=['/']", "10: \"/\" is not an absolute path in the guest"},
