@@ -17,6 +17,12 @@ demo_fetch() {
 		"$demo_assay" fetch "$demo_recipe" --lock "$demo_lock" --cache "$demo_cache"
 }
 
+# The cached files that the lock names, relative to $demo_cache, the smallest first.
+demo_cached() {
+	awk '$1 == "size" { size = $3 } $1 == "sha256" { gsub("\"", "", $3); print size, $3 }' "$demo_lock" | sort -nu |
+		sed 's,.* \(..\)\(.*\),sha256/\1/\2,'
+}
+
 # Whether the image is younger than all that it depends on.
 demo_fresh() {
 	[ -e "$demo/manifest.json" ] &&

@@ -28,7 +28,12 @@ refused() { # STATUS PATTERN TEXT [build's options]
 	refused_status=$1 refused_pattern=$2
 	shift 3
 	fails "$refused_status" "$refused_pattern" "$text" build "$@"
-	same "$text: nothing is left" "$(ls -A "$T/out")" ""
+	nothing_left "$text"
+}
+# And nothing stands in the way of the next.
+nothing_left() {
+	same "$1: nothing is left" "$(ls -A "$T/out")" ""
+	rm -rf "$T/out/guest"
 }
 # The recipe with lines appended.
 recipe_with() {
@@ -58,8 +63,7 @@ refused 2 'recipe\.toml' "a section twice"
 recipe_good
 
 # The lock's largest package; the cache may hold more than this lock names.
-package=$(awk -F ' = ' '$1 == "size" { size = $2 } $1 == "sha256" { print size, substr($2, 2, 2) "/" substr($2, 4, 62) }' "$demo_lock" |
-	sort -n | tail -n 1 | sed 's,.* ,sha256/,')
+package=$(demo_cached | tail -n 1)
 cached=$T/cache/$package
 rm "$cached"
 refused 3 'assay fetch' "a package that is not in the cache"
@@ -97,7 +101,7 @@ full() { # KIBIBYTES
 size=$(($(stat -c %s "$demo/rootfs.img") / 1024))
 for kib in 4 64 $((size / 2)) $((size - 4)); do
 	fails 3 'File too large' "no file may be larger than $kib KiB" full $kib
-	same "no file may be larger than $kib KiB: nothing is left" "$(ls -A "$T/out")" ""
+	nothing_left "no file may be larger than $kib KiB"
 done
 if [ "$(id -u)" -eq 0 ] && mkdir "$T/small" && mount -t tmpfs -o size=$((size / 2))k tmpfs "$T/small" 2>/dev/null; then
 	fails 3 'No space left on device' "a disk that fills up" "$ASSAY" build "$recipe" --cache "$T/cache" -o "$T/small/guest"
@@ -120,7 +124,7 @@ if [ "$flavour" != asan ]; then
 		3) same "with $mib MiB of memory: one line" "$(wc -l <"$T/stderr")" 1 ;;
 		*) same "with $mib MiB of memory: an exit status ($(tail -n 1 "$T/stderr"))" $status 3 ;;
 		esac
-		same "with $mib MiB of memory: nothing is left" "$(ls -A "$T/out")" ""
+		nothing_left "with $mib MiB of memory"
 	done
 fi
 
@@ -132,7 +136,7 @@ at_call() { # CALL N INJECTION
 if strace -o "$T/trace" -f true 2>/dev/null; then
 	while read -r call n error words; do
 		fails 3 "$words" "$call number $n fails with $error" at_call "$call" "$n" "error=$error"
-		same "$call number $n fails with $error: nothing is left" "$(ls -A "$T/out")" ""
+		nothing_left "$call number $n fails with $error"
 	done <<-EOF
 		pread64 200 EIO Input/output error
 		pwrite64 1 ENOSPC No space left on device

@@ -10,14 +10,14 @@ demo_get || {
 	done_testing
 }
 
-# A tree of its own with what a build reads: the program, the recipe at $1/tree, the cache filled in the order that `sort $2` gives.
+# A tree of its own with what a build reads: the program, the recipe at $1/tree, the cache filled in the order of `sort $2`.
 world() { # DIRECTORY SORT-OPTION
 	mkdir -p "$1/tree/rootfs-recipes" "$1/tree/build/guest" "$1/cache" "$1/home"
 	cp -R "$demo_recipe" "$1/tree/rootfs-recipes/"
 	cp "$TOP"/build/guest/* "$1/tree/build/guest/"
 	cp "$demo_lock" "$1/tree/rootfs-recipes/kata-debian/recipe.lock"
 	cp "$ASSAY" "$1/assay"
-	(cd "$demo_cache" && find . -type f | sort "$2") | while IFS= read -r file; do
+	demo_cached | sort "$2" | while IFS= read -r file; do
 		mkdir -p "$1/cache/$(dirname "$file")"
 		cp "$demo_cache/$file" "$1/cache/$file"
 	done
@@ -38,7 +38,7 @@ faketime=$(find /usr/lib -name libfaketime.so.1 2>/dev/null | head -n 1)
 ok "libfaketime is here" test -n "$faketime"
 
 umask 077
-world "$T/one" -n
+world "$T/one" -s
 ok "at another time, in another zone, with another umask and locale, on one thread" \
 	env -i PATH="$PATH" HOME="$T/one/home" TZ=Pacific/Kiritimati LANG=de_DE.UTF-8 LC_ALL=tr_TR.UTF-8 TMPDIR="$T/one/home" \
 	LD_PRELOAD="$faketime" FAKETIME='2001-02-03 04:05:06' \
