@@ -12,6 +12,10 @@
  *   image-tree disk SEED FILE THREADS [LAYOUT [FS]]
  *       writes a disk (kata-mbr and erofs unless named), and on stdout, a line each: its verity
  *       parameters, blocks of the file system, hash blocks, sha256
+ *   image-tree pack TAR FILE LAYOUT FS
+ *       a disk from a tar archive, any time in it replaced; prints its verity parameters
+ *   image-tree hash DATA TREE
+ *       the hash tree of a file of any size, without salt; prints the root hash
  *   image-tree verity SALT DATA TREE THREADS
  *       writes the hash tree of a file, and its root hash on stdout; SALT in hex or "-"
  *   image-tree list DIRECTORY
@@ -35,7 +39,9 @@
 #include "formats/erofs-read.h"
 #include "lib/hex.h"
 #include "lib/io.h"
+#include "lib/pool.h"
 #include "mkimage/disk.h"
+#include "mkimage/source-archive.h"
 #include "mkimage/verity-stream.h"
 #include "mkimage/write-erofs.h"
 #include "mkimage/write-ext4.h"
@@ -425,6 +431,100 @@ static int verb_disk(char **args, struct err *err)
 	return 0;
 }
 
+static int verb_pack(char **args, struct err *err)
+{
+	AUTO_CLOSE int fd = open(args[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct disk_options options = {.disk_signature = 1, .timestamp = RANDOM_TREE_TIME};
+	struct source_options source = {.what = args[0],
+		.allow = SOURCE_ALLOW_SETID | SOURCE_ALLOW_DEVICES | SOURCE_ALLOW_XATTRS |
+			 SOURCE_ALLOW_CAPABILITIES,
+		.by_reference = true,
+		.limits = SOURCE_LIMITS_DEFAULT};
+	SOURCE_ARCHIVE_AUTO archive = {0};
+	SPOOL_AUTO spool = {.fd = -1};
+	char params[VERITY_PARAMS_TEXT_MAX];
+	struct disk_result result;
+	AUTO_CLOSE int tar = -1;
+	TREE_AUTO tree = {0};
+	uint64_t size;
+	int rc = io_open(args[0], &tar, &size, err);
+
+	if (fd < 0)
+		return err_sys(err, "%s", args[1]);
+	if (!disk_layout_parse(args[2], &options.layout) || !disk_fs_parse(args[3], &options.fs))
+		return err_fail(err, -EINVAL, "%s, %s: no such disk", args[2], args[3]);
+	if (rc == 0)
+		rc = spool_init(&spool, "/tmp", err);
+	if (rc == 0)
+		rc = tree_init(&tree, err);
+	if (rc == 0)
+		rc = source_archive_read(tar, 0, size, &source, &spool, &archive, err);
+	if (rc == 0)
+		rc = source_archive_apply(
+			&archive, args[0], SOURCE_DIRS_REPLACE, "tar", &tree, err);
+	tree_set_mtimes(&tree, RANDOM_TREE_TIME);
+	if (rc == 0)
+		rc = disk_write(fd, args[1], &tree, &options, &result, err);
+	if (rc != 0)
+		return rc;
+	verity_params_format(&result.verity, params);
+	printf("%s\n", params);
+	return 0;
+}
+
+#define HASH_STEP VERITY_STREAM_CHUNK
+
+struct hash_job {
+	int fd;
+	const char *what;
+	struct verity_stream stream;
+};
+
+static int hash_step(void *arg, size_t i, struct err *err)
+{
+	struct hash_job *job = arg;
+	uint64_t first = (uint64_t)i * HASH_STEP;
+	uint64_t left = job->stream.geometry.data_blocks - first;
+	size_t n = left < HASH_STEP ? (size_t)left : HASH_STEP;
+	AUTO_FREE unsigned char *data = malloc(n * VERITY_BLOCK_SIZE);
+	int rc = io_pread(
+		job->fd, job->what, data, n * VERITY_BLOCK_SIZE, first * VERITY_BLOCK_SIZE, err);
+
+	return rc != 0 ? rc : verity_stream_hash(&job->stream, first, data, n, err);
+}
+
+static int verb_hash(char **args, struct err *err)
+{
+	AUTO_CLOSE int to = open(args[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	struct hash_job job = {.fd = -1, .what = args[0]};
+	unsigned char root[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+	uint64_t size, first, blocks;
+	int rc = io_open(args[0], &job.fd, &size, err);
+
+	if (rc != 0)
+		return rc;
+	blocks = size / VERITY_BLOCK_SIZE;
+	rc = verity_stream_init(&job.stream, blocks, NULL, 0, 0, err);
+	if (rc == 0)
+		rc = verity_stream_claim(&job.stream, (size_t)blocks, &first, err);
+	if (rc == 0)
+		rc = pool_run(
+			0, (size_t)((blocks + HASH_STEP - 1) / HASH_STEP), hash_step, &job, err);
+	if (rc == 0)
+		rc = verity_stream_end(&job.stream, root, err);
+	if (rc == 0)
+		rc = io_pwrite(to, args[1], job.stream.tree,
+			(size_t)job.stream.geometry.tree_blocks * VERITY_BLOCK_SIZE, 0, err);
+	verity_stream_done(&job.stream);
+	close(job.fd);
+	if (rc != 0)
+		return rc;
+	hex_encode(root, sizeof(root), hex);
+	printf("%s\n", hex);
+	return 0;
+}
+
 static int verb_verity(char **args, struct err *err)
 {
 	size_t salt_bytes = args[0][0] == '-' ? 0 : strlen(args[0]) / 2;
@@ -608,6 +708,8 @@ int main(int argc, char **argv)
 		{"ext4-size", 3, 3, verb_ext4_size},
 		{"big", 1, 1, verb_big},
 		{"disk", 3, 5, verb_disk},
+		{"pack", 4, 4, verb_pack},
+		{"hash", 2, 2, verb_hash},
 		{"verity", 4, 4, verb_verity},
 		{"list", 1, 1, verb_list},
 		{"read", 1, 1, verb_read},
