@@ -32,6 +32,7 @@ static const struct verb {
 	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
 	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
+	{"golden", cmd_golden, "a build's golden values on a deployment target"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 	{"sign", cmd_sign, "sign every file of a build"},
 };

@@ -15,6 +15,7 @@ int cmd_inspect(int argc, char **argv);
 int cmd_cmdline(int argc, char **argv);
 int cmd_initdata(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
+int cmd_golden(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 

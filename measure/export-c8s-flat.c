@@ -36,10 +36,16 @@ int export_c8s_policy(
 		return err_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < request->doc->count; i++) {
 		json_t *tuple = json_array_get(json_object_get(request->doc->json, "tuples"), i);
+		const struct golden_entry *entry = &request->doc->entries[i];
 
-		if (export_wants(request, &request->doc->entries[i]) &&
-			json_array_append(tuples, tuple) != 0)
+		if (!export_wants(request, entry))
+			continue;
+		if (json_array_append(tuples, tuple) != 0)
 			return err_fail(err, -ENOMEM, "out of memory");
+		if (entry->anchor.has)
+			warn_add(request->gaps,
+				"%s: the form does not hold its HOST_DATA or MRCONFIGID",
+				entry->name);
 	}
 	return export_c8s(chosen, golden_tee_name(request->tee), out, err);
 }

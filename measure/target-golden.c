@@ -1,0 +1,734 @@
+/* From a build and a deployment target to the golden document (target.h). */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/initdata.h"
+#include "lib/hex.h"
+#include "lib/io.h"
+#include "lib/json.h"
+#include "measure/cmdline.h"
+#include "measure/golden-doc.h"
+#include "measure/snp.h"
+#include "measure/target.h"
+#include "measure/tdx.h"
+
+#define SMALL_FILE_MAX	    (64u << 10)
+#define DEFAULT_POLICY	    0x30000 /* bit 17 is reserved and one, bit 16 allows SMT */
+#define POLICY_MIGRATE_MA   (UINT64_C(1) << 18)
+#define POLICY_DEBUG	    (UINT64_C(1) << 19)
+#define POLICY_RESERVED_ONE (UINT64_C(1) << 17)
+
+struct work {
+	const struct target *target;
+	const char *base, *dir;
+	json_t *manifest; /* owned */
+	const char *name; /* of the build */
+	struct golden_part kernel, initrd, cmdline;
+	struct buf cmdline_text, verity;
+	struct kata_config config; /* of [kata] */
+	enum kata_runtime runtime;
+	size_t version;
+	json_t *doc, *tuples; /* doc is owned */
+	struct golden_outputs outputs;
+};
+
+static int out_of_memory(struct err *err)
+{
+	return err_fail(err, -ENOMEM, "out of memory");
+}
+
+static void work_done(struct work *work)
+{
+	free(work->kernel.path);
+	free(work->initrd.path);
+	free(work->cmdline.path);
+	buf_done(&work->cmdline_text);
+	buf_done(&work->verity);
+	kata_config_done(&work->config);
+	json_decref(work->manifest);
+	json_decref(work->doc);
+	golden_outputs_done(&work->outputs);
+}
+
+static char *join(const char *dir, const char *name)
+{
+	char *path;
+
+	if (*name == '/')
+		return strdup(name);
+	return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
+}
+
+/* --- the build --- */
+
+static int read_manifest(struct work *work, unsigned char ret[SHA256_SIZE], struct err *err)
+{
+	char *path AUTO_FREE = join(work->dir, "manifest.json");
+	BUF_AUTO text = {0};
+	int rc = path == NULL ? out_of_memory(err) : 0;
+
+	if (rc == 0)
+		rc = io_read_file(path, JSON_DOC_MAX, &text, err);
+	if (rc == 0)
+		rc = digest_bytes(DIGEST_SHA256, text.data, text.len, ret, err);
+	if (rc == 0)
+		rc = json_doc_parse(text.data, text.len, path, &work->manifest, err);
+	if (rc == 0)
+		rc = json_doc_str(work->manifest, "$", "name", &work->name, err);
+	return rc;
+}
+
+/* Reads a small output of the build, which is one line of text. */
+static int read_line(struct work *work, const char *name, struct golden_part *part, struct buf *ret,
+	struct err *err)
+{
+	int rc = golden_part(work->dir, work->manifest, name, part, err);
+
+	if (rc == 0)
+		rc = io_read_file(part->path, SMALL_FILE_MAX, ret, err);
+	if (rc == 0 && (memchr(buf_cstr(ret), '\0', ret->len) != NULL ||
+			       memchr(buf_cstr(ret), '\n', ret->len) != NULL))
+		rc = err_fail(err, -EBADMSG, "%s: more than one line", part->path);
+	return rc;
+}
+
+static void part_done(struct golden_part *part)
+{
+	free(part->path);
+}
+
+static int read_verity(struct work *work, struct err *err)
+{
+	struct golden_part part __attribute__((cleanup(part_done))) = {.path = NULL};
+
+	return read_line(work, "kernel_verity_params", &part, &work->verity, err);
+}
+
+/* Kata boots the image alone; without [kata] it is the build's own initrd and command line. */
+static int read_parts(struct work *work, struct err *err)
+{
+	int rc = golden_part(work->dir, work->manifest, "vmlinuz", &work->kernel, err);
+
+	if (rc == 0 && work->target->kata.present)
+		return read_verity(work, err);
+	if (rc == 0)
+		rc = golden_part(work->dir, work->manifest, "initrd.img", &work->initrd, err);
+	if (rc == 0)
+		rc = read_line(work, "cmdline", &work->cmdline, &work->cmdline_text, err);
+	return rc;
+}
+
+/* --- Kata --- */
+
+static int find_names(struct work *work, enum kata_class *ret_class, struct err *err)
+{
+	const struct target_kata *kata = &work->target->kata;
+	int runtime = 0, class = 0;
+
+	while (runtime < KATA_RUNTIMES &&
+		strcmp(kata_runtime_name((enum kata_runtime)runtime), kata->runtime) != 0)
+		runtime++;
+	while (class < KATA_CLASSES &&
+		strcmp(kata_class_name((enum kata_class) class), kata->class) != 0)
+		class ++;
+	if (runtime == KATA_RUNTIMES)
+		return err_fail(err, -EINVAL, "kata.runtime: %s, not go or rust", kata->runtime);
+	if (class == KATA_CLASSES)
+		return err_fail(err, -EINVAL,
+			"kata.class: %s, not qemu-snp, qemu-tdx or qemu-coco-dev", kata->class);
+	work->runtime = (enum kata_runtime)runtime;
+	*ret_class = (enum kata_class) class;
+	return kata_version_find(kata->version, &work->version, err);
+}
+
+static int read_config(struct work *work, enum kata_class class, struct err *err)
+{
+	const char *name = work->target->kata.config;
+	char *path AUTO_FREE = name != NULL ? join(work->base, name) : NULL;
+	BUF_AUTO text = {0};
+	int rc;
+
+	if (name == NULL)
+		return kata_config_shipped(work->runtime, work->version, class, &work->config, err);
+	if (path == NULL)
+		return out_of_memory(err);
+	rc = kata_config_missing(work->runtime, work->version, &work->config, err);
+	if (rc == 0)
+		rc = io_read_file(path, CMDLINE_CONFIG_MAX, &text, err);
+	if (rc == 0)
+		rc = cmdline_config_read(text.data, text.len, path, work->runtime, work->version,
+			&work->config, err);
+	return rc;
+}
+
+static int replace(char **slot, const char *text, struct err *err)
+{
+	char *copy = text != NULL ? strdup(text) : NULL;
+
+	if (text == NULL)
+		return 0;
+	if (copy == NULL)
+		return out_of_memory(err);
+	free(*slot);
+	*slot = copy;
+	return 0;
+}
+
+static int set_up_kata(struct work *work, struct err *err)
+{
+	const struct target_kata *kata = &work->target->kata;
+	enum kata_class class = KATA_SNP;
+	int rc = find_names(work, &class, err);
+
+	if (rc == 0)
+		rc = read_config(work, class, err);
+	if (rc == 0)
+		rc = replace(&work->config.verity_params, buf_cstr(&work->verity), err);
+	if (rc == 0)
+		rc = replace(&work->config.rootfs_type, kata->rootfs_type, err);
+	if (rc == 0)
+		rc = replace(&work->config.kernel_params, kata->kernel_params, err);
+	for (size_t i = 0; rc == 0 && i < kata->extensions.count; i++) {
+		const char *text = kata->extensions.items[i];
+		const char *equals = strchr(text, '=');
+
+		rc = equals == NULL
+			     ? err_fail(err, -EINVAL, "kata.extensions: %s: not NAME=LINE", text)
+			     : cmdline_config_extension(&work->config, text,
+				       (size_t)(equals - text), equals + 1, err);
+	}
+	work->config.debug_console |= kata->debug_console;
+	return rc;
+}
+
+/* The command line that a guest of @vcpus boots with. */
+static int make_cmdline(const struct work *work, uint32_t vcpus, struct buf *ret, struct err *err)
+{
+	if (!work->target->kata.present) {
+		buf_add(ret, work->cmdline_text.data, work->cmdline_text.len);
+		return buf_check(ret, err);
+	}
+	return cmdline_kata(&(struct cmdline_request){.version = work->target->kata.version,
+				    .runtime = work->runtime,
+				    .config = &work->config,
+				    .vcpus = vcpus,
+				    .annotation = work->target->kata.annotation,
+				    .fips = work->target->kata.fips},
+		ret, err);
+}
+
+/* --- roles --- */
+
+struct anchor {
+	bool has;
+	unsigned char snp[INITDATA_DIGEST_MAX], tdx[INITDATA_DIGEST_MAX];
+};
+
+static int read_anchor(const struct work *work, const struct target_role *role, struct anchor *ret,
+	struct err *err)
+{
+	char *path AUTO_FREE = NULL;
+	INITDATA_AUTO initdata = {0};
+	BUF_AUTO text = {0};
+	int rc;
+
+	if (role == NULL || role->initdata == NULL)
+		return 0;
+	path = join(work->base, role->initdata);
+	if (path == NULL)
+		return out_of_memory(err);
+	rc = io_read_file(path, INITDATA_BYTES_MAX, &text, err);
+	if (rc == 0)
+		rc = initdata_parse(text.data, text.len, path, &initdata, err);
+	if (rc == 0)
+		rc = initdata_digest(
+			text.data, text.len, initdata.algorithm, INITDATA_SNP, ret->snp, err);
+	if (rc == 0)
+		rc = initdata_digest(
+			text.data, text.len, initdata.algorithm, INITDATA_TDX, ret->tdx, err);
+	ret->has = rc == 0;
+	return rc;
+}
+
+/* --- tuples --- */
+
+static json_t *part_json(const struct golden_part *part)
+{
+	return json_pack("{s:s, s:o}", "path", part->name, "sha256",
+		json_doc_hex_new(part->sha256, SHA256_SIZE));
+}
+
+/* The files behind a tuple; a command line that Kata makes is named by its own digest. */
+static json_t *inputs_json(
+	const struct work *work, const struct golden_part *firmware, const struct buf *cmdline)
+{
+	json_t *inputs = json_pack(
+		"{s:o, s:o}", "firmware", part_json(firmware), "kernel", part_json(&work->kernel));
+	unsigned char digest[SHA256_SIZE];
+	struct err err = {0};
+
+	if (!work->target->kata.present) {
+		json_object_set_new(inputs, "initrd", part_json(&work->initrd));
+		json_object_set_new(inputs, "cmdline", part_json(&work->cmdline));
+	} else if (digest_bytes(DIGEST_SHA256, cmdline->data, cmdline->len, digest, &err) == 0) {
+		json_object_set_new(inputs, "cmdline",
+			json_pack("{s:s, s:o}", "text", buf_cstr(cmdline), "sha256",
+				json_doc_hex_new(digest, SHA256_SIZE)));
+	}
+	return inputs;
+}
+
+/* "BUILD[-ROLE][-TEE N]-SHAPE", fit for a file name. malloc'ed. */
+static char *tuple_name(
+	const struct work *work, const struct target_role *role, size_t launch, const char *shape)
+{
+	bool several = work->target->launch_count > 1;
+	char number[24];
+	char *name;
+
+	snprintf(number, sizeof(number), "-l%zu", launch + 1);
+	if (asprintf(&name, "%s%s%s%s%s", work->name, role != NULL ? "-" : "",
+		    role != NULL ? role->name : "", several ? number : "", shape) < 0)
+		return NULL;
+	for (char *at = name; *at != '\0'; at++)
+		*at = *at == '/' ? '.' : *at;
+	return name;
+}
+
+static int add_derivation(struct work *work, const char *tuple, const struct derive *derive,
+	const unsigned char *value, struct err *err)
+{
+	JSON_AUTO *doc = NULL;
+	char *name = NULL;
+	int rc = derive_json(derive, value, &doc, err);
+
+	if (rc != 0)
+		return rc;
+	if (json_object_set_new(doc, "tuple", json_string(tuple)) != 0 ||
+		asprintf(&name, "derivation/%s.%s.json", tuple, derive->name) < 0)
+		return out_of_memory(err);
+	return golden_output_json(&work->outputs, name, doc, err);
+}
+
+/* Adds @tuple (taken over) under the name, with what its role says. */
+static int add_tuple(struct work *work, json_t *tuple, const char *name,
+	const struct target_role *role, const struct anchor *anchor, bool tdx, struct err *err)
+{
+	JSON_AUTO *owned = tuple;
+	json_t *anchors;
+
+	if (owned == NULL || json_object_set_new(owned, "name", json_string(name)) != 0 ||
+		(role != NULL && json_object_set_new(owned, "role", json_string(role->name)) != 0))
+		return out_of_memory(err);
+	if (anchor->has) {
+		anchors = json_pack("{s:o}", tdx ? "mrconfigid" : "host_data",
+			tdx ? json_doc_hex_new(anchor->tdx, initdata_digest_size(INITDATA_TDX))
+			    : json_doc_hex_new(anchor->snp, initdata_digest_size(INITDATA_SNP)));
+		if (json_object_set_new(owned, "anchors", anchors) != 0)
+			return out_of_memory(err);
+	}
+	return json_array_append(work->tuples, owned) == 0 ? 0 : out_of_memory(err);
+}
+
+/* --- SNP --- */
+
+struct snp_run {
+	const struct target_launch *launch;
+	size_t index;
+	struct golden_part firmware_part;
+	struct snp_image firmware;
+	struct snp_launch shape;
+	struct kernel_hashes hashes;
+	uint64_t policy;
+};
+
+static void snp_run_done(struct snp_run *run)
+{
+	free(run->firmware_part.path);
+	snp_image_done(&run->firmware);
+}
+
+static int read_number(const char *text, const char *what, uint64_t *ret, struct err *err)
+{
+	size_t digits;
+
+	if (text == NULL)
+		return 0;
+	digits = strncmp(text, "0x", 2) == 0 ? strspn(text + 2, "0123456789abcdef") : 0;
+	if (digits == 0 || digits > 16 || text[2 + digits] != '\0')
+		return err_fail(err, -EBADMSG, "%s: %s is not a 0x number", what, text);
+	*ret = strtoull(text + 2, NULL, 16);
+	return 0;
+}
+
+static int check_policy(uint64_t policy, struct err *err)
+{
+	if ((policy & POLICY_RESERVED_ONE) == 0)
+		return err_fail(err, -EINVAL, "guest_policy 0x%llx: bit 17 must be one",
+			(unsigned long long)policy);
+	if ((policy & (POLICY_DEBUG | POLICY_MIGRATE_MA)) != 0)
+		return err_fail(err, -EKEYREJECTED,
+			"guest_policy 0x%llx: the host could read the guest's memory (DEBUG, "
+			"MIGRATE_MA)",
+			(unsigned long long)policy);
+	return 0;
+}
+
+static int open_snp(const struct work *work, struct snp_run *run, struct err *err)
+{
+	int rc = golden_part(
+		work->dir, work->manifest, run->launch->firmware, &run->firmware_part, err);
+
+	run->policy = DEFAULT_POLICY;
+	run->shape.sev_features = SNP_FEATURES_DEFAULT;
+	if (rc == 0)
+		rc = read_number(
+			run->launch->sev_features, "sev_features", &run->shape.sev_features, err);
+	if (rc == 0)
+		rc = read_number(run->launch->guest_policy, "guest_policy", &run->policy, err);
+	if (rc == 0)
+		rc = check_policy(run->policy, err);
+	if (rc == 0)
+		rc = snp_profile_find(run->launch->vmm, &run->shape.profile, err);
+	if (rc == 0)
+		rc = snp_image_read(run->firmware_part.path, &run->firmware, err);
+	if (rc == 0)
+		rc = kernel_hashes_kernel(work->kernel.path, run->hashes.kernel, err);
+	if (rc == 0)
+		rc = kernel_hashes_initrd(work->initrd.path, run->hashes.initrd, err);
+	run->shape.firmware = &run->firmware;
+	run->shape.hashes = &run->hashes;
+	return rc;
+}
+
+static json_t *snp_tuple(const struct work *work, const struct snp_run *run,
+	const struct snp_cpu *cpu, const struct buf *cmdline, const unsigned char *digest)
+{
+	char signature[24], features[24], policy[24];
+
+	snprintf(signature, sizeof(signature), "0x%x", cpu->signature);
+	snprintf(features, sizeof(features), "0x%llx", (unsigned long long)run->shape.sev_features);
+	snprintf(policy, sizeof(policy), "0x%llx", (unsigned long long)run->policy);
+	return json_pack("{s:s, s:s, s:b, s:{s:I, s:s, s:s, s:s}, s:{s:s, s:i}, s:o, s:{s:o}}",
+		"tee", "sev-snp", "vmm", run->shape.profile->name, "acpi_verified", 0, "shape",
+		"vcpus", (json_int_t)run->shape.vcpus, "cpu", cpu->name, "cpu_signature", signature,
+		"sev_features", features, "policy", "guest_policy", policy, "vmpl", 0, "inputs",
+		inputs_json(work, &run->firmware_part, cmdline), "values", "launch_digest",
+		json_doc_hex_new(digest, SHA384_SIZE));
+}
+
+static int add_snp(struct work *work, struct snp_run *run, const struct target_role *role,
+	const struct anchor *anchor, const struct snp_cpu *cpu, uint32_t vcpus, struct err *err)
+{
+	DERIVE_AUTO derive = {.name = "launch_digest", .alg = DIGEST_SHA384};
+	unsigned char digest[SHA384_SIZE];
+	BUF_AUTO cmdline = {0};
+	char *shape AUTO_FREE = NULL;
+	char *name AUTO_FREE = NULL;
+	int rc = make_cmdline(work, vcpus, &cmdline, err);
+
+	if (rc == 0)
+		rc = kernel_hashes_cmdline(
+			buf_cstr(&cmdline), cmdline.len, run->hashes.cmdline, err);
+	run->shape.vcpus = vcpus;
+	run->shape.cpu_signature = cpu->signature;
+	if (rc == 0)
+		rc = snp_launch_digest(&run->shape, &derive, digest, err);
+	if (rc != 0)
+		return rc;
+	if (asprintf(&shape, "%s%s-smp%u", run->launch->cpus.count > 1 ? "-" : "",
+		    run->launch->cpus.count > 1 ? cpu->name : "", vcpus) < 0) {
+		shape = NULL;
+		return out_of_memory(err);
+	}
+	name = tuple_name(work, role, run->index, shape);
+	if (name == NULL)
+		return out_of_memory(err);
+	rc = add_tuple(
+		work, snp_tuple(work, run, cpu, &cmdline, digest), name, role, anchor, false, err);
+	return rc == 0 ? add_derivation(work, name, &derive, digest, err) : rc;
+}
+
+/* The distinct vCPU counts of a launch, in the order given. */
+static int list_vcpus(const struct work *work, const struct target_launch *launch, uint32_t *ret,
+	size_t *ret_count, struct err *err)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < launch->vcpu_count + launch->limits.count; i++) {
+		struct cmdline_limits limits = {.milli_cpus = 0};
+		const char *limit = i < launch->vcpu_count ? NULL : launch->limits.items[i];
+		uint32_t vcpus = i < launch->vcpu_count ? launch->vcpus[i] : 0;
+		size_t k = 0;
+		int rc = 0;
+
+		if (limit != NULL && strcmp(limit, "none") != 0 &&
+			!cmdline_cpu_parse(limit, &limits.milli_cpus))
+			return err_fail(
+				err, -EBADMSG, "pod_cpu_limits: %s is not a CPU quantity", limit);
+		if (limit != NULL)
+			rc = cmdline_vcpus(
+				work->runtime, work->version, &work->config, &limits, &vcpus, err);
+		if (rc != 0)
+			return rc;
+		if (vcpus < 1 || vcpus > SNP_VCPUS_MAX)
+			return err_fail(
+				err, -EBADMSG, "vcpus: %u, not 1 to %d", vcpus, SNP_VCPUS_MAX);
+		while (k < count && ret[k] != vcpus)
+			k++;
+		ret[k] = vcpus;
+		count += k == count;
+	}
+	*ret_count = count;
+	return 0;
+}
+
+static int run_snp(struct work *work, size_t index, const struct target_role *role,
+	const struct anchor *anchor, struct err *err)
+{
+	struct snp_run run __attribute__((cleanup(snp_run_done))) = {
+		.launch = &work->target->launches[index], .index = index};
+	uint32_t vcpus[TARGET_SHAPES_MAX];
+	size_t count = 0;
+	int rc = open_snp(work, &run, err);
+
+	if (rc == 0)
+		rc = list_vcpus(work, run.launch, vcpus, &count, err);
+	if (rc == 0 && (role == NULL || role == work->target->roles))
+		snp_launch_warn(&run.shape, &work->outputs.warn);
+	for (size_t i = 0; rc == 0 && i < run.launch->cpus.count; i++) {
+		struct snp_cpu cpu;
+
+		rc = snp_cpu_parse(run.launch->cpus.items[i], &cpu, err);
+		for (size_t k = 0; rc == 0 && k < count; k++)
+			rc = add_snp(work, &run, role, anchor, &cpu, vcpus[k], err);
+	}
+	return rc;
+}
+
+/* --- TDX --- */
+
+static const enum tdx_register tdx_pinned[] = {TDX_MRTD, TDX_RTMR1, TDX_RTMR2};
+#define TDX_PINNED (sizeof(tdx_pinned) / sizeof(*tdx_pinned))
+
+struct tdx_run {
+	const struct target_launch *launch;
+	size_t index;
+	struct golden_part firmware;
+	struct tdx_input in;
+	struct derive derive[TDX_REGISTERS];
+	struct tdx_registers registers;
+};
+
+static void tdx_run_done(struct tdx_run *run)
+{
+	free(run->firmware.path);
+	for (int i = 0; i < TDX_REGISTERS; i++)
+		derive_done(&run->derive[i]);
+}
+
+static void event_to(json_t *events, const char *key, const struct derive *derive, const char *what)
+{
+	for (size_t i = 0; i < derive->count; i++) {
+		const struct derive_step *step = &derive->steps[i];
+
+		if (strncmp(step->what, what, strlen(what)) == 0 &&
+			step->content_size == SHA384_SIZE) {
+			json_object_set_new(
+				events, key, json_doc_hex_new(step->content, SHA384_SIZE));
+			return;
+		}
+	}
+}
+
+static json_t *tdx_tuple(const struct work *work, const struct tdx_run *run,
+	const struct buf *cmdline, uint32_t vcpus)
+{
+	const char *order = run->registers.order == TDX_ORDER_SINGLE ? "single-pass" : "two-pass";
+	json_t *shape = json_pack("{s:s}", "mrtd_order", order);
+	json_t *values = json_object(), *events = json_object();
+
+	if (run->launch->memory_bytes != 0)
+		json_object_set_new(
+			shape, "memory_bytes", json_integer((json_int_t)run->launch->memory_bytes));
+	if (vcpus != 0)
+		json_object_set_new(shape, "vcpus", json_integer(vcpus));
+	for (size_t i = 0; i < TDX_PINNED; i++)
+		json_object_set_new(values, tdx_register_name(tdx_pinned[i]),
+			json_doc_hex_new(run->registers.value[tdx_pinned[i]], SHA384_SIZE));
+	event_to(events, "kernel", &run->derive[TDX_RTMR1], "Authenticode of the kernel");
+	event_to(events, "load_options", &run->derive[TDX_RTMR2], "load options");
+	return json_pack("{s:s, s:s, s:b, s:o, s:{s:b, s:b, s:b}, s:o, s:o, s:o}", "tee", "tdx",
+		"vmm", run->launch->vmm, "acpi_verified", 0, "shape", shape, "policy", "debug", 0,
+		"migratable", 0, "sept_ve_disable", 1, "inputs",
+		inputs_json(work, &run->firmware, cmdline), "values", values, "events", events);
+}
+
+static int open_tdx(
+	const struct work *work, struct tdx_run *run, const struct buf *cmdline, struct err *err)
+{
+	int rc = golden_part(work->dir, work->manifest, run->launch->firmware, &run->firmware, err);
+
+	run->in = (struct tdx_input){.firmware = run->firmware.path,
+		.kernel = work->kernel.path,
+		.initrd = work->initrd.path,
+		.cmdline = buf_cstr(cmdline),
+		.vmm = run->launch->vmm,
+		.memory_bytes = run->launch->memory_bytes};
+	for (size_t i = 0; i < TDX_PINNED; i++) {
+		enum tdx_register reg = tdx_pinned[i];
+
+		run->derive[reg] = (struct derive){
+			.name = tdx_register_name(reg), .alg = DIGEST_SHA384};
+		run->in.derive[reg] = &run->derive[reg];
+		run->in.want |= TDX_WANT(reg);
+	}
+	return rc == 0 ? tdx_measure(&run->in, &run->registers, err) : rc;
+}
+
+/* vCPUs reach the registers through the command line alone; 0 where it does not depend on them. */
+static int add_tdx(struct work *work, size_t index, const struct target_role *role,
+	const struct anchor *anchor, uint32_t vcpus, struct err *err)
+{
+	struct tdx_run run __attribute__((cleanup(tdx_run_done))) = {
+		.launch = &work->target->launches[index], .index = index};
+	BUF_AUTO cmdline = {0};
+	char shape[24] = "-tdx";
+	char *name AUTO_FREE = NULL;
+	int rc = make_cmdline(work, vcpus, &cmdline, err);
+
+	if (rc == 0)
+		rc = open_tdx(work, &run, &cmdline, err);
+	if (rc != 0)
+		return rc;
+	if (vcpus != 0)
+		snprintf(shape, sizeof(shape), "-tdx-smp%u", vcpus);
+	name = tuple_name(work, role, index, shape);
+	if (name == NULL)
+		return out_of_memory(err);
+	rc = add_tuple(work, tdx_tuple(work, &run, &cmdline, vcpus), name, role, anchor, true, err);
+	for (size_t i = 0; rc == 0 && i < TDX_PINNED; i++)
+		rc = add_derivation(work, name, &run.derive[tdx_pinned[i]],
+			run.registers.value[tdx_pinned[i]], err);
+	return rc;
+}
+
+/* Whether the command line is another one for another number of vCPUs. */
+static int depends_on_vcpus(const struct work *work, bool *ret, struct err *err)
+{
+	BUF_AUTO one = {0}, two = {0};
+	int rc = make_cmdline(work, 1, &one, err);
+
+	if (rc == 0)
+		rc = make_cmdline(work, 2, &two, err);
+	*ret = rc == 0 && (one.len != two.len || memcmp(one.data, two.data, one.len) != 0);
+	return rc;
+}
+
+static int run_tdx(struct work *work, size_t index, const struct target_role *role,
+	const struct anchor *anchor, struct err *err)
+{
+	const struct target_launch *launch = &work->target->launches[index];
+	bool depends;
+	int rc = depends_on_vcpus(work, &depends, err);
+
+	if (rc == 0 && !depends)
+		return add_tdx(work, index, role, anchor, 0, err);
+	if (rc == 0 && launch->vcpu_count == 0)
+		return err_fail(err, -EINVAL,
+			"launch.tdx: this Kata's command line names the vCPUs: vcpus is missing");
+	for (size_t i = 0; rc == 0 && i < launch->vcpu_count; i++)
+		rc = add_tdx(work, index, role, anchor, launch->vcpus[i], err);
+	return rc;
+}
+
+/* --- the document --- */
+
+static int run_role(struct work *work, const struct target_role *role, struct err *err)
+{
+	struct anchor anchor = {.has = false};
+	int rc = read_anchor(work, role, &anchor, err);
+
+	for (size_t i = 0; rc == 0 && i < work->target->launch_count; i++)
+		rc = work->target->launches[i].tdx ? run_tdx(work, i, role, &anchor, err)
+						   : run_snp(work, i, role, &anchor, err);
+	return rc;
+}
+
+static int put_target(struct work *work, const unsigned char *sha256, struct err *err)
+{
+	const struct target *target = work->target;
+	json_t *named = json_pack("{s:s, s:o, s:s*, s:s*}", "name", target->name, "sha256",
+		json_doc_hex_new(sha256, SHA256_SIZE), "kata_version", target->kata.version,
+		"runtime", target->kata.runtime);
+	json_t *validity = json_pack(
+		"{s:s*, s:s*}", "not_before", target->not_before, "not_after", target->not_after);
+	bool bounded = target->not_before != NULL || target->not_after != NULL;
+	int rc = json_object_set_new(work->doc, "target", named);
+
+	if (rc == 0 && target->platform != NULL)
+		rc = json_object_set(work->doc, "platform", target->platform);
+	if (rc == 0 && bounded)
+		rc = json_object_set(work->doc, "validity", validity);
+	json_decref(validity);
+	return rc == 0 ? 0 : out_of_memory(err);
+}
+
+static int begin_document(struct work *work, const unsigned char *sha256, struct err *err)
+{
+	unsigned char digest[SHA256_SIZE];
+	json_t *agent, *architecture, *timestamp;
+	int rc = read_manifest(work, digest, err);
+
+	if (rc != 0)
+		return rc;
+	agent = json_object_get(json_object_get(work->manifest, "agent"), "stand_in");
+	architecture = json_object_get(work->manifest, "architecture");
+	timestamp = json_object_get(work->manifest, "timestamp");
+	if (!json_is_boolean(agent) || !json_is_string(architecture) || !json_is_integer(timestamp))
+		return err_fail(err, -EBADMSG,
+			"manifest.json: architecture, timestamp or agent.stand_in is missing");
+	work->doc = json_pack("{s:s, s:s, s:O, s:O, s:O, s:o, s:[]}", "schema", GOLDEN_SCHEMA,
+		"name", work->name, "architecture", architecture, "timestamp", timestamp,
+		"agent_stand_in", agent, "manifest_sha256", json_doc_hex_new(digest, SHA256_SIZE),
+		"tuples");
+	work->tuples = json_object_get(work->doc, "tuples");
+	return work->tuples != NULL ? put_target(work, sha256, err) : out_of_memory(err);
+}
+
+/* What was made must be readable, and its roles must be told apart. */
+static int check_document(const json_t *doc, struct err *err)
+{
+	GOLDEN_DOC_AUTO read = {.json = NULL};
+
+	return golden_doc_from_json(doc, &read, err);
+}
+
+int target_golden(const struct target *target, const char *base,
+	const unsigned char sha256[SHA256_SIZE], const char *dir, struct golden_outputs *ret,
+	struct err *err)
+{
+	struct work work
+		__attribute__((cleanup(work_done))) = {.target = target, .base = base, .dir = dir};
+	int rc = begin_document(&work, sha256, err);
+
+	if (rc == 0)
+		rc = read_parts(&work, err);
+	if (rc == 0 && target->kata.present)
+		rc = set_up_kata(&work, err);
+	if (rc == 0 && target->role_count == 0)
+		rc = run_role(&work, NULL, err);
+	for (size_t i = 0; rc == 0 && i < target->role_count; i++)
+		rc = run_role(&work, &target->roles[i], err);
+	if (rc == 0)
+		rc = check_document(work.doc, err);
+	if (rc == 0)
+		rc = golden_output_json(&work.outputs, strdup("golden.json"), work.doc, err);
+	if (rc != 0)
+		return rc;
+	*ret = work.outputs;
+	work.outputs = (struct golden_outputs){.count = 0};
+	return 0;
+}

@@ -1,0 +1,145 @@
+#!/bin/sh
+# assay golden: a build and a deployment target give tuples that assay measure, assay cmdline and assay initdata agree with.
+. "$(dirname "$0")/../tap.sh"
+command -v python3 >/dev/null || {
+	skip "golden values of a target" "no python3"
+	done_testing
+}
+B=$T/build
+mkdir -p "$B/firmware"
+python3 "$TOP/tests/cli/fake-firmware.py" "$B/firmware/snp.fd"
+printf 'kernel bytes' >"$B/vmlinuz"
+printf 'initrd bytes' >"$B/initrd.img"
+printf 'console=ttyS0 nr_cpus=2' >"$B/cmdline"
+zeros=$(printf '%064d' 0)
+printf 'root_hash=%s,salt=%s,data_blocks=8,data_block_size=4096,hash_block_size=4096' "$zeros" "$zeros" >"$B/kernel_verity_params"
+manifest() {
+	python3 - "$B" <<'PY'
+import hashlib, json, pathlib, sys
+top = pathlib.Path(sys.argv[1])
+files = [p for p in sorted(top.rglob("*")) if p.is_file() and p.name != "manifest.json"]
+outputs = {str(p.relative_to(top)): {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "size_bytes": p.stat().st_size} for p in files}
+(top / "manifest.json").write_text(json.dumps({"schema": "assay-build/1", "name": "demo", "architecture": "amd64", "timestamp": 0, "agent": {"stand_in": False}, "outputs": outputs}))
+PY
+}
+manifest
+# The value of a Python expression over the golden document g.
+json() { # EXPRESSION
+	python3 -c 'import json, sys; g = json.load(open(sys.argv[1])); t = g["tuples"]; print(eval(sys.argv[2]))' "$T/golden/golden.json" "$1"
+}
+make() { # makes $T/golden from the target on stdin
+	cat >"$T/target.toml"
+	rm -rf "$T/golden"
+	ok "$1" "$ASSAY" golden "$B" --target "$T/target.toml" -o "$T/golden"
+}
+
+# Without Kata: the build's own initrd and command line.
+make "a plain target" <<'E'
+name = "plain"
+[[launch.snp]]
+firmware = "firmware/snp.fd"
+vmm = "qemu"
+cpus = ["EPYC-v4", "EPYC-Genoa"]
+vcpus = [1, 4]
+E
+same "tuples" "$(json '[x["name"] for x in t]')" "['demo-EPYC-v4-smp1', 'demo-EPYC-v4-smp4', 'demo-EPYC-Genoa-smp1', 'demo-EPYC-Genoa-smp4']"
+same "assay measure agrees" "$(json 't[3]["values"]["launch_digest"]')" \
+	"$("$ASSAY" measure snp --firmware "$B/firmware/snp.fd" --kernel "$B/vmlinuz" --initrd "$B/initrd.img" --cmdline "$(cat "$B/cmdline")" \
+		--vcpus 4 --cpu EPYC-Genoa 2>/dev/null)"
+same "a derivation for each" "$(find "$T/golden/derivation" -type f | wc -l)" 4
+same "stdout has the same document" "$("$ASSAY" golden "$B" --target "$T/target.toml" 2>/dev/null | sha256sum)" "$(sha256sum <"$T/golden/golden.json")"
+same "the target is named by its digest" "$(json 'g["target"]["sha256"]')" "$(sha256sum <"$T/target.toml" | cut -c 1-64)"
+ok "assay refs reads it" "$ASSAY" refs c8s "$T/golden/golden.json" --tee sev-snp
+fails 2 'target: required' "no target" "$ASSAY" golden "$B"
+fails 2 'usage' "no build" "$ASSAY" golden --target "$T/target.toml"
+fails 3 'nothing/manifest.json' "a build that is not there" "$ASSAY" golden "$T/nothing" --target "$T/target.toml"
+fails 3 'missing.toml' "a target that is not there" "$ASSAY" golden "$B" --target "$T/missing.toml"
+"$ASSAY" golden "$B" --target "$T/target.toml" --strict >"$T/out" 2>"$T/why"
+same "--strict refuses unknown firmware" "$? $(wc -c <"$T/out") $(grep -c '^assay: --strict: firmware is not a known build' "$T/why")" "2 0 1"
+
+# Kata: its own command line, roles by initdata.
+printf 'version = "0.1.0"\nalgorithm = "sha256"\n\n[data]\n"role" = "workload"\n' >"$T/workload.toml"
+printf 'version = "0.1.0"\nalgorithm = "sha256"\n\n[data]\n"role" = "cds"\n' >"$T/cds.toml"
+make "Kata's guests in two roles" <<'E'
+name = "kata"
+[kata]
+version = "3.30.0"
+runtime = "go"
+class = "qemu-snp"
+rootfs_type = "erofs"
+[[launch.snp]]
+firmware = "firmware/snp.fd"
+vmm = "qemu"
+cpus = ["EPYC-v4"]
+pod_cpu_limits = ["none", "1"]
+[[role]]
+name = "workload"
+initdata = "workload.toml"
+pins = "cds"
+pins_in = "initdata"
+[[role]]
+name = "cds"
+initdata = "cds.toml"
+E
+same "roles and shapes" "$(json '[(x["role"], x["shape"]["vcpus"]) for x in t]')" "[('workload', 1), ('workload', 2), ('cds', 1), ('cds', 2)]"
+same "assay initdata agrees" "$(json 't[0]["anchors"]["host_data"]')" "$("$ASSAY" initdata digest "$T/workload.toml" --tee snp 2>/dev/null)"
+"$ASSAY" cmdline kata --kata-version 3.30.0 --runtime go --tee snp --rootfs-type erofs --verity-params "$(cat "$B/kernel_verity_params")" --vcpus 2 >"$T/line" 2>"$T/why" || cat "$T/why"
+printf '%s' "$(cat "$T/line")" >"$T/line.bare"
+same "assay cmdline agrees" "$(json 't[1]["inputs"]["cmdline"]["text"]')" "$(cat "$T/line")"
+same "and its digest" "$(json 't[1]["inputs"]["cmdline"]["sha256"]')" "$(sha256sum <"$T/line.bare" | cut -c 1-64)"
+same "assay measure agrees" "$(json 't[1]["values"]["launch_digest"]')" \
+	"$("$ASSAY" measure snp --firmware "$B/firmware/snp.fd" --kernel "$B/vmlinuz" --cmdline "$(cat "$T/line")" --vcpus 2 --cpu EPYC-v4 2>/dev/null)"
+same "one role's references" "$("$ASSAY" refs csv "$T/golden/golden.json" --role cds | wc -l)" 5
+sed 's/pins_in = "initdata"/pins_in = "cmdline"/' "$T/target.toml" >"$T/cycle.toml"
+fails 1 'contain themselves' "values pinned in what they measure" "$ASSAY" golden "$B" --target "$T/cycle.toml"
+sed 's/"cds.toml"/"workload.toml"/' "$T/target.toml" >"$T/same.toml"
+fails 1 'cannot be told apart' "roles with the same initdata" "$ASSAY" golden "$B" --target "$T/same.toml"
+sed '/^initdata = "cds.toml"/d' "$T/target.toml" >"$T/loose.toml"
+fails 1 'cannot be told apart' "a role that lets any initdata pass" "$ASSAY" golden "$B" --target "$T/loose.toml"
+
+printf 'kernel bytez' >"$B/vmlinuz"
+fails 1 'not what the manifest says' "a file that is not the manifest's" "$ASSAY" golden "$B" --target "$T/target.toml"
+same "nothing is left behind" "$(find "$T" -maxdepth 1 -name '.*golden*' | wc -l)" 0
+
+# TDX: needs real firmware.
+firmware=$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd
+if [ -z "$SHARED" ] || [ ! -f "$firmware" ]; then
+	skip "TDX" "no reference data"
+	done_testing
+fi
+cp "$firmware" "$B/firmware/tdx.fd"
+cp "$TOP/tests/data/tdx/kernel.bin" "$B/vmlinuz"
+manifest
+make "TDX, plain" <<'E'
+name = "tdx"
+[[launch.tdx]]
+firmware = "firmware/tdx.fd"
+vmm = "qemu-10.1"
+memory_bytes = 2147483648
+E
+for register in mrtd rtmr1 rtmr2; do
+	same "$register is that of assay measure" "$(json "t[0]['values']['$register']")" \
+		"$("$ASSAY" measure tdx --firmware "$B/firmware/tdx.fd" --kernel "$B/vmlinuz" --initrd "$B/initrd.img" --cmdline "$(cat "$B/cmdline")" \
+			--vmm qemu-10.1 --memory 2G --register "$register" 2>/dev/null)"
+done
+make "TDX, Kata" <<'E'
+name = "tdx"
+[kata]
+version = "3.30.0"
+runtime = "go"
+class = "qemu-tdx"
+rootfs_type = "erofs"
+[[launch.tdx]]
+firmware = "firmware/tdx.fd"
+vmm = "qemu-10.1"
+vcpus = [1, 2]
+memory_bytes = 2147483648
+[[role]]
+name = "workload"
+initdata = "workload.toml"
+E
+same "a tuple for each count, which the command line names" "$(json 'len({x["values"]["rtmr2"] for x in t})')" 2
+same "the anchor" "$(json 't[0]["anchors"]["mrconfigid"]')" "$("$ASSAY" initdata digest "$T/workload.toml" --tee tdx 2>/dev/null)"
+sed -i '/^vcpus/d' "$T/target.toml"
+fails 2 'vcpus is missing' "no count, though the command line has one" "$ASSAY" golden "$B" --target "$T/target.toml"
+done_testing
