@@ -15,6 +15,7 @@
 #include "mkimage/disk.h"
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
+#include "mkimage/sbom.h"
 #include "mkimage/source-deb.h"
 #include "mkimage/sources.h"
 #include "mkimage/spool.h"
@@ -209,6 +210,36 @@ static int check_tree(const struct build *build, const struct tree *tree, struct
 	return rc != 0 ? rc : check_secrets(tree, dir, err);
 }
 
+static int write_buf(
+	struct build *build, const char *name, const struct buf *bytes, struct err *err)
+{
+	return write_output(build, name, buf_cstr(bytes), bytes->len, err);
+}
+
+/* What is in the image and where it came from, bound to its root hash. */
+static int write_inventory(struct build *build, const struct tree *tree, struct err *err)
+{
+	struct sbom sbom = {
+		.recipe = build->recipe, .lock = build->lock, .inputs = build->manifest.inputs};
+	BUF_AUTO files = {0};
+	BUF_AUTO spdx = {0};
+	BUF_AUTO cyclonedx = {0};
+	int rc;
+
+	memcpy(sbom.root_hash, build->disk.verity.root_hash, sizeof(sbom.root_hash));
+	memcpy(sbom.image_sha256, build->disk.sha256, sizeof(sbom.image_sha256));
+	rc = sbom_files(&sbom, tree, &files, err);
+	if (rc == 0)
+		rc = sbom_spdx(&sbom, &spdx, err);
+	if (rc == 0)
+		rc = sbom_cyclonedx(&sbom, &cyclonedx, err);
+	if (rc == 0)
+		rc = write_buf(build, SBOM_FILES_NAME, &files, err);
+	if (rc == 0)
+		rc = write_buf(build, SBOM_SPDX_NAME, &spdx, err);
+	return rc != 0 ? rc : write_buf(build, SBOM_CYCLONEDX_NAME, &cyclonedx, err);
+}
+
 static int build_rootfs(struct build *build, struct err *err)
 {
 	TREE_AUTO tree = {0};
@@ -227,6 +258,8 @@ static int build_rootfs(struct build *build, struct err *err)
 		rc = check_tree(build, &tree, err);
 	if (rc == 0)
 		rc = write_disk(build, &tree, err);
+	if (rc == 0)
+		rc = write_inventory(build, &tree, err);
 	if (rc != 0)
 		return rc;
 	if (steps.policy.present)

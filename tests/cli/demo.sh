@@ -18,6 +18,7 @@ same "the files" "$(cd "$demo" && find . -type f | sort)" "./cmdline
 ./derivation/kata-debian.mrtd.json
 ./derivation/kata-debian.rtmr1.json
 ./derivation/kata-debian.rtmr2.json
+./files.json
 ./firmware/snp.fd
 ./firmware/tdx.fd
 ./golden.json
@@ -28,6 +29,8 @@ same "the files" "$(cd "$demo" && find . -type f | sort)" "./cmdline
 ./refs/c8s-tdx.json
 ./root_hash
 ./rootfs.img
+./sbom.cdx.json
+./sbom.spdx.json
 ./vmlinuz"
 # The value of a Python expression over the documents.
 json() { # EXPRESSION
@@ -49,7 +52,7 @@ holds() { # TEXT EXPRESSION
 holds "the manifest has every output's digest" \
 	'all(sha256(n) == o["sha256"] and (top / n).stat().st_size == o["size_bytes"] for n, o in m["outputs"].items())'
 holds "the manifest has every file that is not computed from it" \
-	'set(m["outputs"]) == {"vmlinuz", "initrd.img", "rootfs.img", "cmdline", "kernel_verity_params", "root_hash", "firmware/snp.fd", "firmware/tdx.fd"}'
+	'set(m["outputs"]) == {"vmlinuz", "initrd.img", "rootfs.img", "cmdline", "kernel_verity_params", "root_hash", "firmware/snp.fd", "firmware/tdx.fd", "files.json", "sbom.cdx.json", "sbom.spdx.json"}'
 holds "the manifest has the digest of every package" \
 	'sum(i["kind"] == "package" for i in m["inputs"]) > 50 and all(len(i["sha256"]) == 64 for i in m["inputs"] if i["kind"] != "tool" or "sha256" in i)'
 holds "the root hash is one and the same" \
