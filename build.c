@@ -20,6 +20,7 @@
 
 struct build_args {
 	const char *output, *cache, *lock;
+	const char *verity_key, *verity_cert;
 	struct opt_list mirrors;
 	uint64_t threads;
 	bool fetch, force, quiet;
@@ -172,6 +173,8 @@ static int build_all(struct job *job, struct err *err)
 	struct build_options options = {
 		.cache = &job->cache,
 		.threads = (size_t)job->args->threads,
+		.verity_key = job->args->verity_key,
+		.verity_cert = job->args->verity_cert,
 		.progress = cmd_progress(),
 		.warnings = &job->warnings,
 	};
@@ -224,6 +227,10 @@ int cmd_build(int argc, char **argv)
 			"with --fetch: where archives are"},
 		{"quiet", 'q', OPT_FLAG, &args.quiet, NULL, "no summary"},
 		{"threads", 0, OPT_U64, &args.threads, "N", "threads (default: one per processor)"},
+		{"verity-cert", 0, OPT_STR, &args.verity_cert, "FILE",
+			"the certificate of --verity-key, in PEM"},
+		{"verity-key", 0, OPT_STR, &args.verity_key, "FILE",
+			"sign the root hash: an RSA key in PEM"},
 		OPT_END,
 	};
 	const struct opt_verb verb = {
@@ -246,6 +253,8 @@ int cmd_build(int argc, char **argv)
 	}
 	if (rc == 0 && args.output == NULL)
 		rc = err_fail(&err, -EINVAL, "build: -o DIR is missing");
+	if (rc == 0 && (args.verity_key != NULL) != (args.verity_cert != NULL))
+		rc = err_fail(&err, -EINVAL, "--verity-key and --verity-cert go together");
 	if (rc == 0 && args.threads > THREADS_MAX)
 		rc = err_fail(&err, -EINVAL, "--threads: at most %d", THREADS_MAX);
 	if (rc == 0)

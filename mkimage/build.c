@@ -16,6 +16,7 @@
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
 #include "mkimage/sbom.h"
+#include "mkimage/sign-root.h"
 #include "mkimage/source-deb.h"
 #include "mkimage/sources.h"
 #include "mkimage/spool.h"
@@ -33,11 +34,13 @@ struct build {
 	struct spool spool;
 	struct manifest manifest;
 	struct disk_result disk;
+	struct sign_root sign; /* without a key: nothing is signed */
 };
 
 static void build_done(struct build *build)
 {
 	spool_done(&build->spool);
+	sign_root_done(&build->sign);
 	manifest_done(&build->manifest);
 }
 
@@ -186,6 +189,10 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 		!disk_fs_parse(build->recipe->rootfs.type, &options.fs))
 		return err_fail(err, -EINVAL, "no disk of layout %s with %s", build->recipe->layout,
 			build->recipe->rootfs.type);
+	if (build->sign.key != NULL && disk_layout_signs(options.layout)) {
+		options.sign = sign_root_json;
+		options.sign_arg = &build->sign;
+	}
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
@@ -366,6 +373,16 @@ static const char *root_flags(const char *type)
 }
 
 /* The small files that say how to boot the image. */
+/* For the kernel's own check of the root hash. */
+static int write_signature(struct build *build, struct err *err)
+{
+	BUF_AUTO signature = {0};
+	int rc = sign_root_pkcs7(&build->sign, build->disk.verity.root_hash, &signature, err);
+
+	return rc != 0 ? rc
+		       : write_output(build, "root_hash.p7s", signature.data, signature.len, err);
+}
+
 static int build_parameters(struct build *build, struct err *err)
 {
 	const char *append = build->recipe->append;
@@ -390,6 +407,8 @@ static int build_parameters(struct build *build, struct err *err)
 		rc = write_output(build, "kernel_verity_params", line, strlen(line), err);
 	if (rc == 0)
 		rc = write_output(build, "root_hash", root_hash, strlen(root_hash), err);
+	if (rc == 0 && build->sign.key != NULL)
+		rc = write_signature(build, err);
 	if (rc == 0)
 		rc = write_output(build, "cmdline", cmdline.data, cmdline.len, err);
 	if (rc == 0)
@@ -410,6 +429,8 @@ int build_image(const struct recipe *recipe, const struct lock *lock,
 	};
 	int rc = lock_check(recipe, lock, err);
 
+	if (rc == 0 && options->verity_key != NULL)
+		rc = sign_root_load(&build.sign, options->verity_key, options->verity_cert, err);
 	if (rc == 0)
 		rc = manifest_begin(&build.manifest, recipe, lock, err);
 	if (rc == 0)

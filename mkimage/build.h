@@ -21,14 +21,15 @@
 
 struct build_options {
 	const struct fetch_cache *cache;
-	size_t threads; /* 0: one per processor */
+	size_t threads;			      /* 0: one per processor */
+	const char *verity_key, *verity_cert; /* both or neither: sign the root hash */
 	const struct progress *progress;
 	struct buf *
 		warnings; /* caller-owned: one line each is appended, whether or not the build succeeds */
 };
 
 /*
- * Writes vmlinuz, initrd.img, rootfs.img, kernel_verity_params, root_hash, cmdline and firmware/NAME.fd into @stage and makes the
+ * Writes vmlinuz, initrd.img, rootfs.img, kernel_verity_params, root_hash, root_hash.p7s (with a key), cmdline and firmware/NAME.fd into @stage and makes the
  * manifest that names every input and output by sha256 (the caller's to release, and to write as manifest.json).
  */
 int build_image(const struct recipe *recipe, const struct lock *lock,

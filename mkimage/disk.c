@@ -59,6 +59,11 @@ const char *disk_layout_name(enum disk_layout layout)
 	return layouts[layout].name;
 }
 
+bool disk_layout_signs(enum disk_layout layout)
+{
+	return layouts[layout].label == LABEL_GPT;
+}
+
 bool disk_layout_parse(const char *name, enum disk_layout *ret)
 {
 	for (size_t i = 0; i < LAYOUT_COUNT; i++) {
@@ -595,7 +600,7 @@ int disk_write(int fd, const char *what, const struct tree *tree,
 	struct disk_result result = {0};
 	int rc;
 
-	if (options->sign != NULL && layout->label != LABEL_GPT)
+	if (options->sign != NULL && !disk_layout_signs(options->layout))
 		return err_fail(err, -EINVAL,
 			"layout %s has no place for a signature, only a GPT has", layout->name);
 	rc = plan_root(&root, tree, options, err);

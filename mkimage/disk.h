@@ -40,6 +40,8 @@ enum disk_layout {
 
 /* "kata-mbr" and so on. */
 const char *disk_layout_name(enum disk_layout layout);
+/* Whether it has a place for the signature of the root hash. */
+bool disk_layout_signs(enum disk_layout layout);
 /* False when no layout has that name. */
 bool disk_layout_parse(const char *name, enum disk_layout *ret);
 

@@ -158,7 +158,8 @@ static int check_node(const struct tree_node *node, struct err *err)
 	return 0;
 }
 
-/* Whether the group holds a copy of the super block and the group descriptors: powers of 3, 5, 7. */
+/* Whether the group holds a copy of the super block and the group descriptors: powers of 3, 5
+ * and 7. */
 static bool is_sparse_group(uint64_t group)
 {
 	static const uint64_t bases[] = {3, 5, 7};

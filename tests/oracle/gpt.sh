@@ -83,6 +83,30 @@ if has veritysetup 'veritysetup reads the super block'; then
 		--hash-offset $((blocks * 4096)) "$T/raw" "$T/raw" "$root"
 fi
 
+# The signature of the root hash: openssl takes it for what the kernel's keyring would.
+sig=no
+if has openssl 'openssl verifies the signature'; then
+	openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=test -days 2 -keyout "$T/key" -out "$T/crt" 2>/dev/null
+	ok 'a signed disk' "$TREE" disk 5 "$T/signed" 0 one-disk erofs "$T/key" "$T/crt"
+	"$TREE" disk 5 "$T/other" 1 one-disk erofs "$T/key" "$T/crt" >/dev/null
+	ok 'is the same when made again' cmp "$T/signed" "$T/other"
+	part "$T/signed" $((3 + mib)) 1 | tr -d '\0' >"$T/sig.json"
+	json() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$T/sig.json" "$1"; }
+	same 'the partition names the root hash' "$(json rootHash)" "$root"
+	same 'and the certificate' "$(json certificateFingerprint)" \
+		"$(openssl x509 -in "$T/crt" -noout -fingerprint -sha256 | sed 's/.*=//' | tr -d : | tr A-F a-f)"
+	json signature | base64 -d >"$T/sig"
+	printf %s "$root" >"$T/hash.txt"
+	ok 'openssl verifies the signature' openssl smime -verify -noverify -binary -inform DER -in "$T/sig" \
+		-content "$T/hash.txt" -certfile "$T/crt" -nointern
+	openssl smime -sign -nocerts -noattr -binary -in "$T/hash.txt" -inkey "$T/key" -signer "$T/crt" -outform der -out "$T/theirs"
+	ok 'and would write the same bytes' cmp "$T/theirs" "$T/sig"
+	ok 'the signed disk is sound' "$ASSAY" verify image "$T/signed" --root-hash "$root"
+	fails 2 'layout kata-mbr has no place for a signature' 'an MBR takes no signature' \
+		"$TREE" disk 5 "$T/other" 1 kata-mbr erofs "$T/key" "$T/crt"
+	sig=yes
+fi
+
 # What the label means to systemd. It needs a loop device.
 dissect() { # LAYOUT
 	systemd-dissect --root-hash="$root" --json=short --no-pager "$T/$1" | python3 -c 'import json, sys
@@ -98,5 +122,9 @@ if has systemd-dissect 'systemd-dissect finds root and tree'; then
 		same "systemd-dissect finds root and tree of $layout" "$(dissect $layout)" \
 			"root 1 erofs x86-64 yes;root-verity $p DM_verity_hash x86-64 None;"
 	done
+fi
+if [ $sig = yes ] && systemd-dissect --root-hash="$root" --no-pager "$T/signed" >/dev/null 2>&1; then
+	same 'systemd-dissect takes the signature for one' "$(dissect signed)" \
+		'root 1 erofs x86-64 signed;root-verity 3 DM_verity_hash x86-64 None;root-verity-sig 4 verity_hash_signature x86-64 None;'
 fi
 done_testing

@@ -9,7 +9,7 @@
  *       ext4 with so many sparse files of so many KiB
  *   image-tree big FILE
  *       the same for one file over 4 GiB, sparse
- *   image-tree disk SEED FILE THREADS [LAYOUT [FS]]
+ *   image-tree disk SEED FILE THREADS [LAYOUT [FS [KEY CERTIFICATE]]]
  *       writes a disk (kata-mbr and erofs unless named), and on stdout, a line each: its verity
  *       parameters, blocks of the file system, hash blocks, sha256
  *   image-tree pack TAR FILE LAYOUT FS
@@ -41,6 +41,7 @@
 #include "lib/io.h"
 #include "lib/pool.h"
 #include "mkimage/disk.h"
+#include "mkimage/sign-root.h"
 #include "mkimage/source-archive.h"
 #include "mkimage/verity-stream.h"
 #include "mkimage/write-erofs.h"
@@ -402,6 +403,7 @@ static int verb_disk(char **args, struct err *err)
 	struct disk_result result = {0};
 	char params[VERITY_PARAMS_TEXT_MAX];
 	char hex[2 * SHA256_SIZE + 1];
+	SIGN_ROOT_AUTO sign = {0};
 	TREE_AUTO tree = {0};
 	int rc = tree_init(&tree, err);
 
@@ -411,6 +413,12 @@ static int verb_disk(char **args, struct err *err)
 		return err_fail(err, -EINVAL, "%s: no such layout", args[3]);
 	if (args[3] != NULL && args[4] != NULL && !disk_fs_parse(args[4], &options.fs))
 		return err_fail(err, -EINVAL, "%s: no such file system", args[4]);
+	if (args[3] != NULL && args[4] != NULL && args[5] != NULL) {
+		if (sign_root_load(&sign, args[5], args[6], err) != 0)
+			return err->code;
+		options.sign = sign_root_json;
+		options.sign_arg = &sign;
+	}
 	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
 	memcpy(options.verity_uuid, "fedcba9876543210", sizeof(options.verity_uuid));
 	memcpy(&options.guids, "a disk's GUID   a tree's GUID   a signature GUID",
@@ -707,7 +715,7 @@ int main(int argc, char **argv)
 		{"ext4", 2, 2, verb_ext4},
 		{"ext4-size", 3, 3, verb_ext4_size},
 		{"big", 1, 1, verb_big},
-		{"disk", 3, 5, verb_disk},
+		{"disk", 3, 7, verb_disk},
 		{"pack", 4, 4, verb_pack},
 		{"hash", 2, 2, verb_hash},
 		{"verity", 4, 4, verb_verity},
