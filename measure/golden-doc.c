@@ -27,6 +27,7 @@ static const char *const snp_shape[] = {"cpu", "cpu_signature", "sev_features", 
 static const char *const tdx_shape[] = {"mrtd_order", "memory_bytes", "vcpus", NULL};
 static const char *const snp_policy[] = {"guest_policy", "vmpl", NULL};
 static const char *const tdx_policy[] = {"debug", "migratable", "sept_ve_disable", NULL};
+static const char *const input_keys[] = {"path", "text", "sha256", NULL};
 static const char *const validity_keys[] = {"not_before", "not_after", NULL};
 static const char *const target_keys[] = {"name", "sha256", "kata_version", "runtime", NULL};
 static const char *const platform_keys[] = {"snp", "tdx", NULL};
@@ -114,6 +115,54 @@ static int get_hex_number(
 
 /* --- tuples --- */
 
+/* What the values were computed from: files of the build, and a command line that was made for the tuple. */
+static int check_inputs(const json_t *tuple, const char *at, struct err *err)
+{
+	static const char *const names[] = {"firmware", "kernel", "initrd", "cmdline", NULL};
+	unsigned char digest[SHA256_SIZE];
+	const json_t *inputs;
+	int rc = need_object(tuple, at, "inputs", names, &inputs, err);
+
+	for (size_t i = 0; rc == 0 && names[i] != NULL; i++) {
+		const json_t *input;
+		const char *text;
+		bool has_text;
+
+		rc = get_object(inputs, at, names[i], input_keys, &input, err);
+		if (rc != 0 || input == NULL)
+			continue;
+		has_text = json_object_get(input, "text") != NULL;
+		if (has_text && json_object_get(input, "path") != NULL)
+			return err_fail(err, -EBADMSG, "%s.inputs.%s: path and text", at, names[i]);
+		rc = json_doc_str(input, at, has_text ? "text" : "path", &text, err);
+		if (rc == 0)
+			rc = json_doc_hex(input, at, "sha256", digest, SHA256_SIZE, err);
+	}
+	return rc;
+}
+
+static int check_snp_shape(const json_t *shape, const char *at, struct err *err)
+{
+	uint64_t number;
+	int rc = get_hex_number(shape, at, "cpu_signature", &number, err);
+
+	return rc == 0 ? get_hex_number(shape, at, "sev_features", &number, err) : rc;
+}
+
+static int check_tdx_shape(const json_t *shape, const char *at, struct err *err)
+{
+	uint64_t number;
+	const char *order;
+	int rc = json_doc_str(shape, at, "mrtd_order", &order, err);
+
+	if (rc == 0 && strcmp(order, "single-pass") != 0 && strcmp(order, "two-pass") != 0)
+		rc = err_fail(
+			err, -EBADMSG, "%s.mrtd_order: %s, not single-pass or two-pass", at, order);
+	if (rc == 0 && json_object_get(shape, "memory_bytes") != NULL)
+		rc = json_doc_u64(shape, at, "memory_bytes", &number, err);
+	return rc;
+}
+
 static int read_snp(
 	const json_t *tuple, const char *at, struct golden_entry *entry, struct err *err)
 {
@@ -129,6 +178,8 @@ static int read_snp(
 		rc = json_doc_u64(shape, at, "vcpus", &entry->vcpus, err);
 	if (rc == 0)
 		rc = json_doc_str(shape, at, "cpu", &entry->cpu, err);
+	if (rc == 0)
+		rc = check_snp_shape(shape, at, err);
 	if (rc == 0)
 		rc = need_object(tuple, at, "policy", snp_policy, &policy, err);
 	if (rc == 0)
@@ -171,6 +222,8 @@ static int read_tdx(
 		rc = get_value(values, at, tdx_values[1 + i], SHA384_SIZE, &entry->rtmr[i], err);
 	if (rc == 0)
 		rc = need_object(tuple, at, "shape", tdx_shape, &shape, err);
+	if (rc == 0)
+		rc = check_tdx_shape(shape, at, err);
 	if (rc == 0 && json_object_get(shape, "vcpus") != NULL)
 		rc = json_doc_u64(shape, at, "vcpus", &entry->vcpus, err);
 	if (rc == 0)
@@ -224,10 +277,10 @@ static int read_tuple(
 		rc = get_bool(tuple, at, "acpi_verified", &entry->acpi_verified, err);
 	if (rc == 0)
 		rc = json_doc_str(tuple, at, "tee", &tee, err);
+	if (rc == 0)
+		rc = check_inputs(tuple, at, err);
 	if (rc != 0)
 		return rc;
-	if (!json_is_object(json_object_get(tuple, "inputs")))
-		return err_fail(err, -EBADMSG, "%s.inputs: missing, or not an object", at);
 	if (strcmp(tee, golden_tee_name(GOLDEN_SNP)) == 0) {
 		entry->tee = GOLDEN_SNP;
 		return read_snp(tuple, at, entry, err);
@@ -450,9 +503,27 @@ static int read_validity(const json_t *json, struct golden_doc *doc, struct err 
 	return rc;
 }
 
+static int check_target(const json_t *json, struct err *err)
+{
+	unsigned char digest[SHA256_SIZE];
+	const json_t *target;
+	const char *text;
+	int rc = get_object(json, "$", "target", target_keys, &target, err);
+
+	if (rc != 0 || target == NULL)
+		return rc;
+	rc = json_doc_str(target, "$.target", "name", &text, err);
+	if (rc == 0)
+		rc = json_doc_hex(target, "$.target", "sha256", digest, SHA256_SIZE, err);
+	for (size_t i = 2; rc == 0 && target_keys[i] != NULL; i++) {
+		if (json_object_get(target, target_keys[i]) != NULL)
+			rc = json_doc_str(target, "$.target", target_keys[i], &text, err);
+	}
+	return rc;
+}
+
 static int read_head(const json_t *json, struct golden_doc *doc, struct err *err)
 {
-	const json_t *target;
 	int rc = json_doc_only(json, "$", doc_keys, err);
 
 	if (rc == 0)
@@ -469,7 +540,7 @@ static int read_head(const json_t *json, struct golden_doc *doc, struct err *err
 		rc = json_doc_hex(
 			json, "$", "manifest_sha256", doc->manifest_sha256, SHA256_SIZE, err);
 	if (rc == 0)
-		rc = get_object(json, "$", "target", target_keys, &target, err);
+		rc = check_target(json, err);
 	if (rc == 0)
 		rc = read_validity(json, doc, err);
 	if (rc == 0)
