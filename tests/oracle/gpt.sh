@@ -107,6 +107,9 @@ if has openssl 'openssl verifies the signature'; then
 	sig=yes
 fi
 
+fails 2 'verity-key and --verity-cert go together' 'a key without its certificate' \
+	"$ASSAY" build "$T/none" -o "$T/build" --verity-key "$T/key"
+
 # What the label means to systemd. It needs a loop device.
 dissect() { # LAYOUT
 	systemd-dissect --root-hash="$root" --json=short --no-pager "$T/$1" | python3 -c 'import json, sys

@@ -1,7 +1,7 @@
 /*
  * Guests for the boot tests and for other programs to look at, by our own writers.
  *
- *   guest-image disk INIT POLICY FILE             a disk whose root holds INIT as /sbin/init and POLICY as the agent's
+ *   guest-image disk INIT POLICY FILE [LAYOUT]    a disk whose root holds INIT as /sbin/init and POLICY as the agent's
  *                                                 policy, nothing else; prints the command line's root parameters
  *   guest-image initrd zstd|gzip|none DIRECTORY FILE NAME...
  *                                                 an initrd with the modules NAME... of DIRECTORY, which is
@@ -83,6 +83,8 @@ static int verb_disk(char **args, struct err *err)
 
 	if (fd < 0)
 		return err_sys(err, "%s", args[2]);
+	if (args[3] != NULL && !disk_layout_parse(args[3], &options.layout))
+		return err_fail(err, -EINVAL, "%s: no such layout", args[3]);
 	memcpy(options.salt, "a salt of thirty-two plain bytes", sizeof(options.salt));
 	if (rc == 0)
 		rc = fill_tree(&tree, args[0], args[1], err);
@@ -208,7 +210,7 @@ int main(int argc, char **argv)
 		int min, max;
 		int (*run)(char **args, struct err *err);
 	} verbs[] = {
-		{"disk", 3, 3, verb_disk},
+		{"disk", 3, 4, verb_disk},
 		{"initrd", 3, 64, verb_initrd},
 		{"raw", 1, 64, verb_raw},
 		{"list", 1, 1, verb_list},
