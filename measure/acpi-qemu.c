@@ -253,9 +253,11 @@ int acpi_qemu_read(const struct acpi_machine *machine, struct acpi_blobs *ret, s
 {
 	ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
 	struct qtest qtest = {.pid = -1, .fd = -1};
-	char memory[32], vcpus[32];
-	const char *const fixed[] = {machine->qemu, "-machine", "q35,smm=off,pic=off", "-accel",
-		"tcg", "-nodefaults", "-display", "none", "-S", "-chardev", "socket,id=qtest,fd=3",
+	char memory[32], vcpus[32], backend[80];
+	/* Memory that is never touched need not be there: guests may be larger than this host. */
+	const char *const fixed[] = {machine->qemu, "-machine",
+		"q35,smm=off,pic=off,memory-backend=ram", "-object", backend, "-accel", "tcg",
+		"-nodefaults", "-display", "none", "-S", "-chardev", "socket,id=qtest,fd=3",
 		"-qtest", "chardev:qtest", "-qtest-log", "/dev/null", "-cpu", "max", "-m", memory,
 		"-smp", vcpus};
 	const size_t count = sizeof(fixed) / sizeof(fixed[0]);
@@ -266,6 +268,9 @@ int acpi_qemu_read(const struct acpi_machine *machine, struct acpi_blobs *ret, s
 		return err_fail(
 			err, -EINVAL, "more than %d arguments for QEMU", ACPI_QEMU_ARGS_MAX);
 	snprintf(memory, sizeof(memory), "%" PRIu64 "K", machine->memory_bytes / 1024);
+	snprintf(backend, sizeof(backend),
+		"memory-backend-ram,id=ram,reserve=off,size=%" PRIu64 "K",
+		machine->memory_bytes / 1024);
 	snprintf(vcpus, sizeof(vcpus), "%" PRIu32, machine->vcpus);
 	memcpy(argv, fixed, sizeof(fixed));
 	for (size_t i = 0; i < machine->arg_count; i++)

@@ -21,7 +21,7 @@ struct acpi_machine {
 	uint64_t memory_bytes;
 	uint32_t vcpus;
 	const char *const
-		*args; /* further arguments, after "-machine q35,smm=off,pic=off"; borrowed */
+		*args; /* further arguments, after "-machine q35,smm=off,pic=off,..."; borrowed */
 	size_t arg_count;
 };
 
