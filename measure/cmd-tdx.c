@@ -100,7 +100,7 @@ static int read_vcpus(struct request *request, struct err *err)
 	return 0;
 }
 
-/* Where ACPI tables come from: "qemu", or a directory. */
+/* Where ACPI tables come from: "builtin", "qemu", or a directory. */
 static int read_acpi(struct request *request, struct err *err)
 {
 	static const char *const allowed[] = {"-serial", "-machine", "-M", "-smp", "-cpu", "-L"};
@@ -109,8 +109,11 @@ static int read_acpi(struct request *request, struct err *err)
 
 	if (!qemu && (o->qemu != NULL || o->qemu_args.count > 0))
 		return err_fail(err, -EINVAL, "--qemu and --qemu-arg go with --acpi qemu");
+	request->input.acpi_serial = o->acpi != NULL && strcmp(o->acpi, "builtin:serial") == 0;
+	request->input.acpi_builtin = request->input.acpi_serial ||
+				      (o->acpi != NULL && strcmp(o->acpi, "builtin") == 0);
 	if (!qemu) {
-		request->input.acpi_dir = o->acpi;
+		request->input.acpi_dir = request->input.acpi_builtin ? NULL : o->acpi;
 		return 0;
 	}
 	for (size_t i = 0; i < o->qemu_args.count; i += 2) {
@@ -225,24 +228,20 @@ static int load(struct request *request, struct err *err)
 
 static int measure(struct request *request, struct err *err)
 {
+	struct tdx_size *shapes AUTO_FREE = calloc(request->shapes, sizeof(*shapes));
+
 	request->regs = calloc(request->shapes, sizeof(*request->regs));
-	if (request->regs == NULL)
+	if (request->regs == NULL || shapes == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	for (int reg = 0; reg < TDX_REGISTERS && request->options->explain; reg++) {
 		request->derive[reg].name = tdx_register_name(reg);
 		request->derive[reg].alg = DIGEST_SHA384;
 		request->input.derive[reg] = &request->derive[reg];
 	}
-	for (size_t i = 0; i < request->shapes; i++) {
-		int rc;
-
-		request->input.memory_bytes = memory_of(request, i);
-		request->input.vcpus = (uint32_t)vcpus_of(request, i);
-		rc = tdx_measure(&request->input, &request->regs[i], err);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
+	for (size_t i = 0; i < request->shapes; i++)
+		shapes[i] = (struct tdx_size){.memory_bytes = memory_of(request, i),
+			.vcpus = (uint32_t)vcpus_of(request, i)};
+	return tdx_measure_shapes(&request->input, shapes, request->shapes, request->regs, err);
 }
 
 /* --- text --- */
@@ -455,10 +454,10 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"memory", 'm', OPT_STR, &o.memory, "SIZE[,SIZE...]", "guest memory, 2G or 512M"},
 		{"vcpus", 'n', OPT_STR, &o.vcpus, "N[,N-N...]",
 			"vCPU counts; RTMR0 alone depends on them"},
-		{"acpi", 0, OPT_STR, &o.acpi, "DIR|qemu",
-			"for RTMR0: a directory with etc/table-loader, etc/acpi/rsdp and "
-			"etc/acpi/tables, or a "
-			"stock QEMU of the VMM's version (machines without PCI devices)"},
+		{"acpi", 0, OPT_STR, &o.acpi, "builtin|qemu|DIR",
+			"for RTMR0: built in (builtin:serial with a serial port), a stock QEMU of "
+			"the VMM's version, or a directory with etc/table-loader, etc/acpi/rsdp "
+			"and etc/acpi/tables; the first two for machines without PCI devices"},
 		{"qemu", 0, OPT_STR, &o.qemu, "PROGRAM",
 			"that QEMU; qemu-system-x86_64 unless given"},
 		{"qemu-arg", 0, OPT_LIST, &o.qemu_args, "ARGUMENT",

@@ -110,13 +110,16 @@ static int patched_digest(
 	return authenticode_digest(DIGEST_SHA384, copy, boot->kernel_bytes, ret, err);
 }
 
+bool direct_kernel_patched(const struct direct_boot *boot)
+{
+	return boot->vmm->patches_kernel &&
+	       !(boot->vmm->named_blobs && boot->generation->named_blobs);
+}
+
 int direct_kernel_digest(
 	const struct direct_boot *boot, unsigned char ret[SHA384_SIZE], struct err *err)
 {
-	bool untouched = !boot->vmm->patches_kernel ||
-			 (boot->vmm->named_blobs && boot->generation->named_blobs);
-
-	if (!untouched)
+	if (direct_kernel_patched(boot))
 		return patched_digest(boot, ret, err);
 	return authenticode_digest(DIGEST_SHA384, boot->kernel, boot->kernel_bytes, ret, err);
 }

@@ -35,6 +35,9 @@ struct direct_boot {
  */
 int direct_check(const struct direct_boot *boot, struct err *err) MUST_CHECK;
 
+/* Whether the firmware gets a kernel whose setup header the VMM rewrote. */
+bool direct_kernel_patched(const struct direct_boot *boot);
+
 /* The kernel's Authenticode digest as the firmware measures it into RTMR1. -ENOTSUP when it
  * depends on what is not known. */
 int direct_kernel_digest(

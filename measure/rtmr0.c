@@ -159,8 +159,9 @@ int rtmr0_direct(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *er
 	if (rc == 0)
 		rc = measure_hob(in, rtmr, err);
 	if (rc == 0)
-		rc = rtmr_data(rtmr, "EV_EFI_PLATFORM_FIRMWARE_BLOB2", "configuration volume (CFV)",
-			in->secureboot->volume, in->secureboot->volume_bytes, err);
+		rc = rtmr_digest(rtmr, "EV_EFI_PLATFORM_FIRMWARE_BLOB2",
+			"configuration volume (CFV)", in->secureboot->volume_sha384,
+			in->secureboot->volume_bytes, err);
 	if (rc == 0)
 		rc = secureboot_measure(in->secureboot, rtmr, err);
 	if (rc == 0)

@@ -50,9 +50,10 @@ int secureboot_read(const struct generation *generation, const void *image, size
 	if (volume.bad)
 		return err_fail(err, -EBADMSG, "the CFV section leaves the image");
 	ret->built = generation->secure_boot;
-	ret->volume = volume.base;
 	ret->volume_bytes = volume.len;
-	rc = varstore_parse(volume.base, volume.len, &ret->store, err);
+	rc = digest_bytes(DIGEST_SHA384, volume.base, volume.len, ret->volume_sha384, err);
+	if (rc == 0)
+		rc = varstore_parse(volume.base, volume.len, &ret->store, err);
 	if (rc != 0)
 		return rc;
 	enable = varstore_find(&ret->store, "SecureBootEnable", GUID_ENABLE);

@@ -8,6 +8,7 @@
 
 #include "formats/tdvf.h"
 #include "formats/varstore.h"
+#include "lib/digest.h"
 #include "lib/err.h"
 #include "measure/generation.h"
 #include "measure/rtmr.h"
@@ -16,8 +17,8 @@ struct secureboot {
 	bool built; /* the firmware has Secure Boot; without it the variables below do not exist */
 	bool enabled; /* a platform key is enrolled, and nothing switches it off */
 	struct varstore store;
-	const unsigned char *volume; /* the configuration volume, borrowed from the image */
-	size_t volume_bytes;
+	size_t volume_bytes; /* of the configuration volume */
+	unsigned char volume_sha384[SHA384_SIZE];
 };
 
 /*

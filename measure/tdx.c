@@ -8,6 +8,7 @@
 #include "formats/tdvf.h"
 #include "lib/buf.h"
 #include "lib/io.h"
+#include "measure/acpi-q35.h"
 #include "measure/acpi-qemu.h"
 #include "measure/direct.h"
 #include "measure/generation.h"
@@ -28,6 +29,34 @@ const char *tdx_register_name(enum tdx_register reg)
 	return names[reg];
 }
 
+/* What the shapes of one call share. */
+struct launch {
+	const struct tdx_input *in;
+	const struct tdx_vmm *vmm;
+	struct buf firmware, kernel;
+	struct generation generation;
+	struct tdvf tdvf;
+	struct secureboot *state; /* owned */
+	struct direct_boot boot;
+	bool understood;	     /* the firmware is: RTMR0 and RTMR1 can be tried */
+	struct tdx_registers common; /* of every shape: MRTD, RTMR2 and RTMR3 */
+};
+
+static void launch_done(struct launch *launch)
+{
+	buf_done(&launch->firmware);
+	buf_done(&launch->kernel);
+	free(launch->state);
+}
+
+static bool records(const struct tdx_input *in)
+{
+	for (int reg = 0; reg < TDX_REGISTERS; reg++)
+		if (in->derive[reg] != NULL)
+			return true;
+	return false;
+}
+
 static int check_input(const struct tdx_input *in, struct err *err)
 {
 	if (in->firmware == NULL)
@@ -35,13 +64,14 @@ static int check_input(const struct tdx_input *in, struct err *err)
 	if (in->vmm == NULL)
 		return err_fail(err, -EINVAL,
 			"no VMM given: the order of pages and the kernel depend on it");
-	if (in->acpi_dir != NULL && in->acpi_qemu != NULL)
-		return err_fail(err, -EINVAL, "ACPI tables from a directory and from QEMU");
+	if ((in->acpi_dir != NULL) + (in->acpi_qemu != NULL) + in->acpi_builtin > 1)
+		return err_fail(err, -EINVAL, "ACPI tables from more than one source");
 	if (in->kernel == NULL && in->initrd != NULL)
 		return err_fail(err, -EINVAL, "an initrd without a kernel");
 	if (in->kernel == NULL && in->cmdline != NULL)
 		return err_fail(err, -EINVAL, "a command line without a kernel");
-	if (in->kernel == NULL && (in->acpi_dir != NULL || in->acpi_qemu != NULL))
+	if (in->kernel == NULL &&
+		(in->acpi_dir != NULL || in->acpi_qemu != NULL || in->acpi_builtin))
 		return err_fail(err, -EINVAL,
 			"ACPI tables without a kernel: only direct boots are predicted");
 	return 0;
@@ -66,18 +96,19 @@ static int check_sections(const struct tdvf *tdvf, const struct tdx_vmm *vmm, st
 	return 0;
 }
 
-static int measure_mrtd(const struct tdx_input *in, const struct tdx_vmm *vmm,
-	const struct buf *firmware, struct tdx_registers *regs, struct err *err)
+static int measure_mrtd(struct launch *launch, struct err *err)
 {
-	struct tdvf tdvf;
+	const struct tdx_input *in = launch->in;
+	const struct buf *firmware = &launch->firmware;
+	struct tdx_registers *regs = &launch->common;
 	bool two = in->order == TDX_ORDER_TWO ||
-		   (in->order == TDX_ORDER_VMM && vmm->order == MRTD_TWO);
-	int rc = tdvf_parse(firmware->data, firmware->len, &tdvf, err);
+		   (in->order == TDX_ORDER_VMM && launch->vmm->order == MRTD_TWO);
+	int rc = tdvf_parse(firmware->data, firmware->len, &launch->tdvf, err);
 
 	if (rc == 0)
-		rc = check_sections(&tdvf, vmm, err);
+		rc = check_sections(&launch->tdvf, launch->vmm, err);
 	if (rc == 0)
-		rc = mrtd_compute(firmware->data, firmware->len, &tdvf,
+		rc = mrtd_compute(firmware->data, firmware->len, &launch->tdvf,
 			two ? MRTD_TWO : MRTD_SINGLE, in->derive[TDX_MRTD], regs->value[TDX_MRTD],
 			err);
 	if (rc != 0)
@@ -105,68 +136,50 @@ static int settle(const struct tdx_input *in, struct tdx_registers *regs, enum t
 	return 0;
 }
 
-static int read_initrd(const struct tdx_input *in, struct direct_boot *boot, struct err *err)
+static int read_initrd(struct launch *launch, struct err *err)
 {
-	if (in->initrd == NULL)
+	const char *initrd = launch->in->initrd;
+	struct direct_boot *boot = &launch->boot;
+
+	if (initrd == NULL)
 		return 0;
-	if (io_digest_file(
-		    in->initrd, DIGEST_SHA384, boot->initrd_sha384, &boot->initrd_bytes, err) != 0)
+	if (io_digest_file(initrd, DIGEST_SHA384, boot->initrd_sha384, &boot->initrd_bytes, err) !=
+		0)
 		return err_wrap(err, "initrd");
 	if (boot->initrd_bytes == 0)
-		return err_fail(err, -EBADMSG, "initrd %s: empty", in->initrd);
+		return err_fail(err, -EBADMSG, "initrd %s: empty", initrd);
 	return 0;
 }
 
 typedef int direct_fn(const struct direct_boot *boot, struct rtmr *rtmr, struct err *err);
 
 /* Predicts one register of a direct boot. */
-static int predict(const struct tdx_input *in, const struct direct_boot *boot,
-	enum tdx_register reg, direct_fn *fn, struct tdx_registers *regs, struct err *err)
-{
-	struct rtmr rtmr = {.derive = in->derive[reg]};
-	int rc = direct_check(boot, err);
-
-	if (rc == 0)
-		rc = fn(boot, &rtmr, err);
-	rc = settle(in, regs, reg, &rtmr, rc, err);
-	return rc == 0 ? 0 : err_wrap(err, "%s", in->kernel);
-}
-
-/* RTMR1 and RTMR2 of a direct boot. */
-static int measure_direct(const struct tdx_input *in, struct direct_boot *boot,
+static int predict(const struct launch *launch, enum tdx_register reg, direct_fn *fn,
 	struct tdx_registers *regs, struct err *err)
 {
-	BUF_AUTO kernel = {0};
-	int rc = io_read_file(in->kernel, KERNEL_MAX, &kernel, err);
+	struct rtmr rtmr = {.derive = launch->in->derive[reg]};
+	int rc = direct_check(&launch->boot, err);
 
 	if (rc == 0)
-		rc = read_initrd(in, boot, err);
-	if (rc != 0)
-		return rc;
-	boot->kernel = kernel.data;
-	boot->kernel_bytes = kernel.len;
-	rc = predict(in, boot, TDX_RTMR1, direct_rtmr1, regs, err);
-	return rc != 0 ? rc : predict(in, boot, TDX_RTMR2, direct_rtmr2, regs, err);
+		rc = fn(&launch->boot, &rtmr, err);
+	rc = settle(launch->in, regs, reg, &rtmr, rc, err);
+	return rc == 0 ? 0 : err_wrap(err, "%s", launch->in->kernel);
 }
 
 /* The tables from a QEMU, which must be of the VMM's version: they differ between versions. */
-static int read_acpi_qemu(const struct tdx_input *in, const struct tdx_vmm *vmm,
+static int read_acpi_qemu(const struct launch *launch, const struct tdx_size *shape,
 	struct acpi_blobs *ret, struct err *err)
 {
+	const struct tdx_input *in = launch->in;
+	const struct tdx_vmm *vmm = launch->vmm;
 	const struct acpi_machine machine = {.qemu = in->acpi_qemu,
-		.memory_bytes = in->memory_bytes,
-		.vcpus = in->vcpus,
+		.memory_bytes = shape->memory_bytes,
+		.vcpus = shape->vcpus,
 		.args = in->acpi_args,
 		.arg_count = in->acpi_arg_count};
 	char version[ACPI_QEMU_VERSION_MAX];
 	int rc;
 
-	if (in->memory_bytes == 0 || in->vcpus == 0)
-		return err_fail(
-			err, -EINVAL, "ACPI tables from QEMU need the memory size and the vCPUs");
-	if (vmm->acpi_version == NULL)
-		return err_fail(err, -ENOTSUP,
-			"no stock QEMU is known to have the ACPI tables of %s", vmm->name);
 	rc = acpi_qemu_version(in->acpi_qemu, version, err);
 	if (rc != 0)
 		return rc;
@@ -177,79 +190,127 @@ static int read_acpi_qemu(const struct tdx_input *in, const struct tdx_vmm *vmm,
 	return acpi_qemu_read(&machine, ret, err);
 }
 
-static int measure_rtmr0(const struct tdx_input *in, const struct rtmr0_input *input,
-	struct tdx_registers *regs, struct err *err)
+static int make_acpi(const struct launch *launch, const struct tdx_size *shape,
+	struct acpi_blobs *ret, struct err *err)
 {
-	ACPI_BLOBS_AUTO acpi = {.loader = {.data = NULL}};
-	struct rtmr rtmr = {.derive = in->derive[TDX_RTMR0]};
-	struct rtmr0_input whole = *input;
-	int rc = 0;
+	const struct tdx_vmm *vmm = launch->vmm;
+	const struct acpi_q35 machine = {.version = vmm->acpi_version,
+		.memory_bytes = shape->memory_bytes,
+		.low_bytes = tdx_vmm_below_4g(vmm, shape->memory_bytes),
+		.vcpus = shape->vcpus,
+		.serial = launch->in->acpi_serial};
+
+	return acpi_q35_build(&machine, ret, err);
+}
+
+/* The ACPI tables of a shape from where the input says; none when it does not. */
+static int get_acpi(const struct launch *launch, const struct tdx_size *shape,
+	struct acpi_blobs *ret, struct err *err)
+{
+	const struct tdx_input *in = launch->in;
 
 	if (in->acpi_dir != NULL)
-		rc = acpi_blobs_read(in->acpi_dir, &acpi, err);
-	else if (in->acpi_qemu != NULL)
-		rc = read_acpi_qemu(in, input->vmm, &acpi, err);
+		return acpi_blobs_read(in->acpi_dir, ret, err);
+	if (in->acpi_qemu == NULL && !in->acpi_builtin)
+		return 0;
+	if (shape->memory_bytes == 0 || shape->vcpus == 0)
+		return err_fail(err, -EINVAL,
+			"ACPI tables that are not read from a directory need the memory size and "
+			"the vCPUs");
+	if (launch->vmm->acpi_version == NULL)
+		return err_fail(err, -ENOTSUP,
+			"no stock QEMU is known to have the ACPI tables of %s", launch->vmm->name);
+	return in->acpi_builtin ? make_acpi(launch, shape, ret, err)
+				: read_acpi_qemu(launch, shape, ret, err);
+}
+
+static int measure_rtmr0(const struct launch *launch, const struct tdx_size *shape,
+	struct tdx_registers *regs, struct err *err)
+{
+	const struct tdx_input *in = launch->in;
+	ACPI_BLOBS_AUTO acpi = {.loader = {.data = NULL}};
+	struct rtmr rtmr = {.derive = in->derive[TDX_RTMR0]};
+	struct rtmr0_input input = {.vmm = launch->vmm,
+		.generation = &launch->generation,
+		.tdvf = &launch->tdvf,
+		.secureboot = launch->state,
+		.memory_bytes = shape->memory_bytes};
+	int rc = get_acpi(launch, shape, &acpi, err);
+
 	if (rc != 0)
 		return rc;
 	if (acpi.rsdp.len > 0)
-		whole.acpi = &acpi;
-	rc = rtmr0_direct(&whole, &rtmr, err);
+		input.acpi = &acpi;
+	rc = rtmr0_direct(&input, &rtmr, err);
 	rc = settle(in, regs, TDX_RTMR0, &rtmr, rc, err);
-	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && in->acpi_qemu != NULL;
+	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && in->acpi_dir == NULL;
 	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
 }
 
 /* When firmware cannot be understood, each of its registers says why; a wanted one makes it an
  * error. */
-static int give_up(const struct tdx_input *in, struct tdx_registers *regs, int rc, struct err *err)
+static int give_up(struct launch *launch, int rc, struct err *err)
 {
 	static const struct rtmr none = {.derive = NULL};
 	const struct err why = *err;
 
 	for (int reg = TDX_RTMR0; reg <= TDX_RTMR2; reg++) {
 		*err = why;
-		if (settle(in, regs, reg, &none, rc, err) != 0)
-			return err_wrap(err, "%s", in->firmware);
+		if (settle(launch->in, &launch->common, reg, &none, rc, err) != 0)
+			return err_wrap(err, "%s", launch->in->firmware);
 	}
 	return 0;
 }
 
-static int measure_rtmrs(const struct tdx_input *in, const struct tdx_vmm *vmm,
-	const struct buf *firmware, struct tdx_registers *regs, struct err *err)
+/* Reads from the firmware how it boots. */
+static int understand(struct launch *launch, struct err *err)
 {
-	struct generation generation;
-	struct secureboot *state AUTO_FREE = malloc(sizeof(*state));
-	struct tdvf tdvf;
-	struct direct_boot boot = {.vmm = vmm,
-		.generation = &generation,
-		.cmdline = in->cmdline != NULL ? in->cmdline : "",
-		.memory_bytes = in->memory_bytes};
-	struct rtmr0_input rtmr0 = {.vmm = vmm,
-		.generation = &generation,
-		.tdvf = &tdvf,
-		.secureboot = state,
-		.memory_bytes = in->memory_bytes};
+	const struct buf *firmware = &launch->firmware;
+	struct tdx_registers *regs = &launch->common;
 	int rc;
 
-	if (state == NULL)
+	launch->state = calloc(1, sizeof(*launch->state));
+	if (launch->state == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
-	rc = generation_detect(firmware->data, firmware->len, &generation, err);
+	rc = generation_detect(firmware->data, firmware->len, &launch->generation, err);
 	if (rc == 0)
-		snprintf(regs->generation, sizeof(regs->generation), "%s", generation.name);
+		snprintf(regs->generation, sizeof(regs->generation), "%s", launch->generation.name);
 	if (rc == 0)
-		rc = tdvf_parse(firmware->data, firmware->len, &tdvf, err);
-	if (rc == 0)
-		rc = secureboot_read(&generation, firmware->data, firmware->len, &tdvf, state, err);
+		rc = secureboot_read(&launch->generation, firmware->data, firmware->len,
+			&launch->tdvf, launch->state, err);
 	if (rc != 0)
-		return give_up(in, regs, rc, err);
-	boot.secure_boot = state->enabled;
-	rc = measure_rtmr0(in, &rtmr0, regs, err);
-	return rc != 0 ? rc : measure_direct(in, &boot, regs, err);
+		return give_up(launch, rc, err);
+	launch->understood = true;
+	return 0;
+}
+
+/* What a direct boot has in common for all shapes, RTMR2 among it. */
+static int load_boot(struct launch *launch, struct err *err)
+{
+	const struct tdx_input *in = launch->in;
+	struct direct_boot *boot = &launch->boot;
+	int rc = understand(launch, err);
+
+	if (rc != 0 || !launch->understood)
+		return rc;
+	boot->vmm = launch->vmm;
+	boot->generation = &launch->generation;
+	boot->cmdline = in->cmdline != NULL ? in->cmdline : "";
+	boot->secure_boot = launch->state->enabled;
+	rc = io_read_file(in->kernel, KERNEL_MAX, &launch->kernel, err);
+	if (rc == 0)
+		rc = read_initrd(launch, err);
+	if (rc != 0)
+		return rc;
+	boot->kernel = launch->kernel.data;
+	boot->kernel_bytes = launch->kernel.len;
+	return predict(launch, TDX_RTMR2, direct_rtmr2, &launch->common, err);
 }
 
 /* RTMR3, of which there is something to say only when its events are given. */
-static int measure_rtmr3(const struct tdx_input *in, struct tdx_registers *regs, struct err *err)
+static int measure_rtmr3(struct launch *launch, struct err *err)
 {
+	const struct tdx_input *in = launch->in;
 	struct rtmr rtmr = {.derive = in->derive[TDX_RTMR3]};
 	int rc = 0;
 
@@ -257,7 +318,50 @@ static int measure_rtmr3(const struct tdx_input *in, struct tdx_registers *regs,
 		rc = rtmr3_event(in->runtime_events[i], &rtmr, err);
 	if (rc != 0 || in->runtime_event_count == 0)
 		return rc;
-	return settle(in, regs, TDX_RTMR3, &rtmr, 0, err);
+	return settle(in, &launch->common, TDX_RTMR3, &rtmr, 0, err);
+}
+
+static int load(struct launch *launch, struct err *err)
+{
+	const struct tdx_input *in = launch->in;
+	struct buf *firmware = &launch->firmware;
+	int rc = tdx_vmm_find(in->vmm, &launch->vmm, err);
+
+	if (rc == 0)
+		rc = io_read_file(in->firmware, FIRMWARE_MAX, firmware, err);
+	if (rc == 0)
+		rc = digest_bytes(DIGEST_SHA256, firmware->data, firmware->len,
+			launch->common.firmware_sha256, err);
+	if (rc == 0)
+		rc = measure_mrtd(launch, err);
+	if (rc == 0 && in->kernel != NULL)
+		rc = load_boot(launch, err);
+	return rc != 0 ? rc : measure_rtmr3(launch, err);
+}
+
+/* Whether two shapes boot the same kernel: memory below 4 GiB decides where the initrd goes. */
+static bool same_kernel(
+	const struct launch *launch, const struct tdx_size *a, const struct tdx_size *b)
+{
+	return !direct_kernel_patched(&launch->boot) ||
+	       tdx_vmm_below_4g(launch->vmm, a->memory_bytes) ==
+		       tdx_vmm_below_4g(launch->vmm, b->memory_bytes);
+}
+
+/* RTMR1 of shape @i, taken from an earlier shape with the same kernel when there is one. */
+static int measure_rtmr1(struct launch *launch, const struct tdx_size *shapes, size_t i,
+	struct tdx_registers *regs, struct err *err)
+{
+	for (size_t k = i; k-- > 0;)
+		if (same_kernel(launch, &shapes[k], &shapes[i])) {
+			regs[i].has[TDX_RTMR1] = regs[k].has[TDX_RTMR1];
+			memcpy(regs[i].value[TDX_RTMR1], regs[k].value[TDX_RTMR1], SHA384_SIZE);
+			memcpy(regs[i].why_not[TDX_RTMR1], regs[k].why_not[TDX_RTMR1],
+				sizeof(regs[i].why_not[TDX_RTMR1]));
+			return 0;
+		}
+	launch->boot.memory_bytes = shapes[i].memory_bytes;
+	return predict(launch, TDX_RTMR1, direct_rtmr1, &regs[i], err);
 }
 
 /* Refuses when a wanted register has no value. */
@@ -271,30 +375,44 @@ static int check_wanted(
 	return 0;
 }
 
-int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct err *err)
+static int measure_shape(struct launch *launch, const struct tdx_size *shapes, size_t i,
+	struct tdx_registers *regs, struct err *err)
 {
-	BUF_AUTO firmware = {0};
-	struct tdx_registers regs = {.order = TDX_ORDER_VMM};
-	const struct tdx_vmm *vmm;
+	int rc = 0;
+
+	regs[i] = launch->common;
+	if (launch->understood)
+		rc = measure_rtmr0(launch, &shapes[i], &regs[i], err);
+	if (rc == 0 && launch->understood)
+		rc = measure_rtmr1(launch, shapes, i, regs, err);
+	return rc != 0 ? rc : check_wanted(launch->in, &regs[i], err);
+}
+
+int tdx_measure_shapes(const struct tdx_input *in, const struct tdx_size *shapes, size_t count,
+	struct tdx_registers *ret, struct err *err)
+{
+	__attribute__((cleanup(launch_done))) struct launch launch = {.in = in};
+	struct tdx_registers *regs AUTO_FREE = calloc(count, sizeof(*regs));
 	int rc = check_input(in, err);
 
-	if (rc == 0)
-		rc = tdx_vmm_find(in->vmm, &vmm, err);
-	if (rc == 0)
-		rc = io_read_file(in->firmware, FIRMWARE_MAX, &firmware, err);
-	if (rc == 0)
-		rc = digest_bytes(
-			DIGEST_SHA256, firmware.data, firmware.len, regs.firmware_sha256, err);
-	if (rc == 0)
-		rc = measure_mrtd(in, vmm, &firmware, &regs, err);
-	if (rc == 0 && in->kernel != NULL)
-		rc = measure_rtmrs(in, vmm, &firmware, &regs, err);
-	if (rc == 0)
-		rc = measure_rtmr3(in, &regs, err);
-	if (rc == 0)
-		rc = check_wanted(in, &regs, err);
 	if (rc != 0)
 		return rc;
-	*ret = regs;
-	return 0;
+	if (count > 1 && (in->acpi_dir != NULL || records(in)))
+		return err_fail(err, -EINVAL,
+			"a directory of ACPI tables, or an explanation, is of one shape only");
+	if (regs == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	rc = load(&launch, err);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = measure_shape(&launch, shapes, i, regs, err);
+	if (rc == 0)
+		memcpy(ret, regs, count * sizeof(*regs));
+	return rc;
+}
+
+int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct err *err)
+{
+	const struct tdx_size shape = {.memory_bytes = in->memory_bytes, .vcpus = in->vcpus};
+
+	return tdx_measure_shapes(in, &shape, 1, ret, err);
 }

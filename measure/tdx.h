@@ -44,10 +44,12 @@ struct tdx_input {
 	const char *vmm;       /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
 	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables},
-	 * or a stock QEMU program of the VMM's version, for a machine without PCI devices of
-	 * @vcpus and the further arguments. */
+	 * a stock QEMU program of the VMM's version, or those that are built in, the latter two
+	 * for a machine without PCI devices of @vcpus and further arguments or a serial port. */
 	const char *acpi_dir;
 	const char *acpi_qemu;
+	bool acpi_builtin;
+	bool acpi_serial;
 	uint32_t vcpus;
 	const char *const *acpi_args;
 	size_t acpi_arg_count;
@@ -64,7 +66,7 @@ struct tdx_registers {
 	bool has[TDX_REGISTERS];
 	unsigned char value[TDX_REGISTERS][SHA384_SIZE]; /* of those that has[] names */
 	char why_not[TDX_REGISTERS][160]; /* of the others: one line, "" when not asked for */
-	bool acpi_verified; /* RTMR0's tables came from the VMM's own code, not from a directory */
+	bool acpi_verified; /* RTMR0's tables are the VMM's own or proven equal, not a directory's */
 	enum tdx_order order; /* the order that MRTD was computed in */
 	char generation[32];  /* of the firmware: "edk2-stable202502", or "" when not looked at */
 	unsigned char firmware_sha256[SHA256_SIZE];
@@ -79,6 +81,19 @@ const char *tdx_register_name(enum tdx_register reg);
  * register that cannot be predicted.
  */
 int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct err *err) MUST_CHECK;
+
+/* One size of a guest; zeros as in struct tdx_input, whose own sizes are not looked at. */
+struct tdx_size {
+	uint64_t memory_bytes;
+	uint32_t vcpus;
+};
+
+/*
+ * The same for @count shapes into @ret[@count]: files are read, and what does not depend on the
+ * shape is computed, once. -EINVAL for several shapes with recorders or a directory of tables.
+ */
+int tdx_measure_shapes(const struct tdx_input *in, const struct tdx_size *shapes, size_t count,
+	struct tdx_registers *ret, struct err *err) MUST_CHECK;
 
 /* Walks the VMM profile names: NULL starts, NULL ends. */
 const char *tdx_vmm_next(const char *name);

@@ -99,12 +99,40 @@ fails 2 'need the memory size and the vCPUs' "no vCPUs" boot --memory 2G --acpi 
 fails 2 'no stock QEMU is known' "a VMM without a stock QEMU" tdx --firmware "$firmware" --vmm qemu-9.2 --kernel "$kernel" \
 	--memory 2G --vcpus 1 --acpi qemu --qemu "$T/qemu"
 
+# Built-in ACPI: the same TD on hardware, without its tables.
+same "RTMR0 of a TD on hardware from built-in tables" "$(boot --memory 2G --vcpus 1 --acpi builtin:serial --register rtmr0)" \
+	5aca07b1e885e17d1aeaf9d94edb2674767a61547cf8a49f26b73b4a43baeb04d147ba1953310852bbdcb13f0cfcac17
+boot --memory 2G --vcpus 1 --acpi builtin --format json >"$T/json"
+ok "built-in tables are verified" grep -q '"acpi_verified": true' "$T/json"
+boot --memory 1G,2G,4G --vcpus 1-3,64 --acpi builtin >"$T/fleet" 2>"$T/why"
+same "built-in tables: 12 shapes, each with an RTMR0 of its own" "$(grep '^rtmr0=' "$T/fleet" | sort -u | wc -l)" 12
+for shape in 1G:1 2G:3 4G:64; do
+	same "a shape among others is as it is alone: $shape" \
+		"$(sed -n "/^# memory=$((${shape%G*} << 30)) vcpus=${shape#*:}\$/,/^\$/p" "$T/fleet" | sed '1d;/^$/d')" \
+		"$(boot --memory "${shape%:*}" --vcpus "${shape#*:}" --acpi builtin)"
+done
+fails 2 'need the memory size and the vCPUs' "built-in tables of no machine" boot --memory 2G --acpi builtin
+fails 2 'are for 1 to 64 vCPUs' "built-in tables of too many vCPUs" boot --memory 2G --vcpus 65 --acpi builtin
+fails 2 'are for 512 MiB to 512 GiB' "built-in tables of too little memory" boot --memory 256M --vcpus 1 --acpi builtin
+fails 2 'ACPI tables without a kernel' "built-in tables alone" tdx --firmware "$kernel" --vmm qemu-10.1 --acpi builtin
+builtin_of() {
+	tdx --firmware "$firmware" --vmm "$1" --kernel "$kernel" --memory 2G --vcpus 1 --acpi builtin
+}
+fails 2 'no built-in ACPI tables of QEMU 10.2' "built-in tables of another version" builtin_of qemu-10.2
+fails 2 'no stock QEMU is known' "built-in tables of a VMM without a stock QEMU" builtin_of qemu-9.2
+
 # Shapes and formats.
 boot --memory 1G,2G >"$T/out" 2>/dev/null
 same "one block for each memory size" "$(grep -c '^# memory=' "$T/out")/$(grep -c '^rtmr1=' "$T/out")" 2/2
 same "RTMR1 does not depend on memory with QEMU 10" "$(grep '^rtmr1=' "$T/out" | sort -u | wc -l)" 1
 tdx --firmware "$firmware" --vmm qemu-9.2 --kernel "$kernel" --initrd "$T/initrd" --memory 1G,2G >"$T/out" 2>/dev/null
 same "but it does with QEMU 9.2" "$(grep '^rtmr1=' "$T/out" | sort -u | wc -l)" 2
+old() {
+	tdx --firmware "$firmware" --vmm qemu-9.2 --kernel "$kernel" --initrd "$T/initrd" "$@" 2>/dev/null
+}
+old --memory 1G,3G,2G,1536M,4G >"$T/out"
+same "each size gets its own" "$(grep '^rtmr1=' "$T/out")" \
+	"$(for size in 1G 3G 2G 1536M 4G; do echo "rtmr1=$(old --memory $size --register rtmr1)"; done)"
 boot --memory 2G --format json --explain >"$T/json" 2>"$T/why"
 ok "JSON parses" python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$T/json"
 same "and says all on stdout" "$(wc -c <"$T/why")" 0
