@@ -5,13 +5,14 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/opt.h"
+#include "measure/c8s-policy.h"
 #include "measure/cmd.h"
 #include "measure/export.h"
 
 struct refs {
 	const char *form, *path;
 	const char *format, *tee, *role, *tuple, *build, *kata_version, *variant, *key, *output;
-	bool strict;
+	bool strict, check;
 };
 
 static void list_forms(struct buf *ret)
@@ -106,6 +107,32 @@ static int run(const struct refs *refs, struct err *err)
 	return rc;
 }
 
+/* refs c8s --check: whether CDS would load a policy that somebody wrote. */
+static int check(const struct refs *refs, struct err *err)
+{
+	struct c8s_policy_facts facts = {.images = 0};
+	BUF_AUTO text = {0};
+	int rc;
+
+	if (strcmp(refs->form, "c8s") != 0)
+		return err_fail(err, -EINVAL, "--check: of the form c8s only");
+	rc = io_read_file(refs->path, JSON_DOC_MAX, &text, err);
+	if (rc == 0)
+		rc = c8s_policy_check(text.data, text.len, refs->path, &facts, err);
+	if (rc != 0)
+		return rc;
+	if (refs->strict && facts.loose > 0)
+		return err_fail(err, -EINVAL,
+			"%s: --strict: %zu images without RTMR1 or RTMR2 let any kernel pass",
+			refs->path, facts.loose);
+	printf("%s: %zu images, %s\n", refs->path, facts.images, golden_tee_name(facts.tee));
+	if (facts.loose > 0)
+		fprintf(stderr,
+			"assay: warning: %zu images without RTMR1 or RTMR2 let any kernel pass\n",
+			facts.loose);
+	return 0;
+}
+
 /* FORM GOLDEN, or GOLDEN with --format FORM. */
 static int read_args(struct refs *refs, char **args, size_t count, struct err *err)
 {
@@ -132,6 +159,9 @@ int cmd_refs(int argc, char **argv)
 		{"key", 0, OPT_STR, &refs.key, "FILE", "private key that signs (corim)"},
 		{"strict", 0, OPT_FLAG, &refs.strict, NULL,
 			"refuse what would be warned of: facts that nobody gave"},
+		{"check", 0, OPT_FLAG, &refs.check, NULL,
+			"GOLDEN is a document of the form instead: whether its reader takes it "
+			"(c8s)"},
 		{"output", 'o', OPT_STR, &refs.output, "FILE",
 			"write there; a directory for forms of several files"},
 		OPT_END,
@@ -160,6 +190,6 @@ int cmd_refs(int argc, char **argv)
 	if (rc == 0)
 		rc = read_args(&refs, args, count, &err);
 	if (rc == 0)
-		rc = run(&refs, &err);
+		rc = refs.check ? check(&refs, &err) : run(&refs, &err);
 	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
 }

@@ -170,7 +170,8 @@ int export_c8s_helm(
 		return rc;
 	put_values("cds", firsts, rtmrs, out);
 	put_values("ratlsMesh", firsts, rtmrs, out);
-	warn_flat(request);
+	if (rtmrs != NULL)
+		warn_flat(request);
 	return buf_check(out, err);
 }
 

@@ -13,6 +13,7 @@
 #include "lib/digest.h"
 #include "lib/hex.h"
 #include "lib/json.h"
+#include "measure/c8s-policy.h"
 #include "measure/golden.h"
 
 #define HEX_SHA384 (2 * SHA384_SIZE)
@@ -129,6 +130,7 @@ int export_c8s(const json_t *golden, const char *tee, struct buf *ret, struct er
 	JSON_AUTO *doc = json_pack(
 		"{s:s, s:s, s:[]}", "schema_version", "1", "tee", tee, "measurements");
 	json_t *list = json_object_get(doc, "measurements");
+	struct c8s_policy_facts facts;
 	const json_t *tuples;
 	int rc = golden_tuples(golden, &tuples, err);
 
@@ -145,5 +147,7 @@ int export_c8s(const json_t *golden, const char *tee, struct buf *ret, struct er
 		return rc;
 	if (json_array_size(list) == 0)
 		return err_fail(err, -EINVAL, "no tuple of TEE %s in the golden document", tee);
-	return json_doc_write(doc, ret, err);
+	rc = json_doc_write(doc, ret, err);
+	/* What is written must be what is read. */
+	return rc == 0 ? c8s_policy_check(ret->data, ret->len, "policy", &facts, err) : rc;
 }

@@ -26,6 +26,13 @@ if without_platform 2>/dev/null; then
 else
 	skip "gaps" "no python3"
 fi
+r c8s "$G" --tee tdx -o "$T/policy.json"
+same "a policy is read back" "$(r c8s --check "$T/policy.json")" "$T/policy.json: 1 images, tdx"
+sed 's/"tee": "tdx"/"tee": "sev-snp"/' "$T/policy.json" >"$T/other.json"
+fails 2 'other.json: .\.measurements\[0\]' "of the other family" r c8s --check "$T/other.json"
+python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); del d["measurements"][0]["rtmr"]; json.dump(d, open(sys.argv[2], "w"))' "$T/policy.json" "$T/loose.json" 2>/dev/null &&
+	fails 2 'let any kernel pass' "--strict: images without RTMRs" r c8s --check --strict "$T/loose.json"
+fails 2 'form c8s only' "another form is not read back" r csv --check "$T/policy.json"
 fails 2 'no such form' "an unknown form" r swid "$G"
 fails 2 'name the form' "no form" r "$G"
 fails 2 'name the form' "two forms" r csv "$G" --format csv
