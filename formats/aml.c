@@ -528,7 +528,7 @@ static int take_operands(struct aml *aml, const struct op *op)
 static const struct op *find_op(const char *word)
 {
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
-		if (strcmp(word, ops[i].word) == 0)
+		if (word[0] == ops[i].word[0] && strcmp(word, ops[i].word) == 0)
 			return &ops[i];
 	return NULL;
 }
