@@ -49,12 +49,11 @@ static const struct release {
 	enum dsdt_form form;
 	uint8_t madt_revision;
 	bool pic; /* the MADT claims a PIC even when there is none */
-	const char *source;
 } releases[] = {
-	{"7.2.", DSDT_7_2, 1, true, "Debian 12's QEMU 7.2.22"},
-	{"10.0.", DSDT_10_0, 3, false, "Debian 13's QEMU 10.0.13"},
-	{"10.1.", DSDT_10_0, 3, false, "tables of QEMU 10.1.0, and a TD's RTMR0 from them"},
-	{"11.1.", DSDT_11_1, 3, false, "Debian's QEMU 11.1.3"},
+	{"7.2.", DSDT_7_2, 1, true},	/* Debian 12's 7.2.22 */
+	{"10.0.", DSDT_10_0, 3, false}, /* Debian 13's 10.0.13 */
+	{"10.1.", DSDT_10_0, 3, false}, /* 10.1.0, and the RTMR0 of a TD on hardware */
+	{"11.1.", DSDT_11_1, 3, false}, /* Debian's 11.1.3 */
 };
 
 static void add_le(struct buf *to, uint64_t value, unsigned bytes)
