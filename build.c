@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/json.h"
 #include "lib/opt.h"
@@ -167,6 +168,21 @@ static int load_inputs(struct job *job, const char *recipe_path, struct err *err
 	return rc;
 }
 
+/* --force replaces a build, never another directory that happens to have the name. */
+static int check_replaced(const char *output, struct err *err)
+{
+	AUTO_FREE char *manifest = NULL;
+
+	if (access(output, F_OK) != 0)
+		return 0;
+	if (asprintf(&manifest, "%s/manifest.json", output) < 0)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (access(manifest, F_OK) != 0)
+		return err_fail(err, -EEXIST,
+			"%s: exists and is no build, so --force leaves it alone", output);
+	return 0;
+}
+
 /* The image, then its values, then their name. */
 static int build_all(struct job *job, struct err *err)
 {
@@ -178,8 +194,10 @@ static int build_all(struct job *job, struct err *err)
 		.progress = cmd_progress(),
 		.warnings = &job->warnings,
 	};
-	int rc = io_stage_begin(&job->stage, job->args->output, job->args->force, err);
+	int rc = job->args->force ? check_replaced(job->args->output, err) : 0;
 
+	if (rc == 0)
+		rc = io_stage_begin(&job->stage, job->args->output, job->args->force, err);
 	if (rc == 0)
 		rc = build_image(
 			&job->recipe, &job->lock, &options, &job->stage, &job->manifest, err);
@@ -221,7 +239,7 @@ int cmd_build(int argc, char **argv)
 		{"fetch", 0, OPT_FLAG, &args.fetch, NULL,
 			"fill the cache first (else: no network)"},
 		{"force", 'f', OPT_FLAG, &args.force, NULL,
-			"replace an earlier build of that name"},
+			"replace an earlier build of that name, and nothing but a build"},
 		{"lock", 0, OPT_STR, &args.lock, "FILE", "a lock other than recipe.lock"},
 		{"mirror", 0, OPT_LIST, &args.mirrors, "[ARCHIVE=]URL",
 			"with --fetch: where archives are"},

@@ -80,10 +80,11 @@ ln -s "$demo_cache/$package" "$cached"
 
 mkdir "$T/out/guest"
 fails 3 'guest: already exists' "an output that exists" build
+fails 3 'is no build' "--force replaces builds only" build --force
 same "it stays empty" "$(ls -A "$T/out/guest")" ""
 rmdir "$T/out/guest"
 touch "$T/out/guest"
-fails 3 'guest: already exists' "an output that is a file, even with --force" build --force
+fails 3 'is no build' "an output that is a file, even with --force" build --force
 rm "$T/out/guest"
 fails 3 'File exists|Not a directory' "an output below a file" "$ASSAY" build "$recipe" --cache "$T/cache" -o "$T/good.toml/guest"
 for option in --threads=x --threads=65 --no-such-option --output=; do
