@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/rego.h"
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
 #include "measure/profile-kata.h"
-#include "measure/rego.h"
 
 /* Where the agent looks for it. */
 #define POLICY_FILE "etc/kata-opa/default-policy.rego"

@@ -10,7 +10,7 @@
 
 #include "lib/buf.h"
 #include "lib/io.h"
-#include "mkimage/run.h"
+#include "lib/run.h"
 
 #define SOURCES_MAX_BYTES (1u << 20) /* of one file */
 #define SOURCES_MAX	  4096

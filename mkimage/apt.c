@@ -13,7 +13,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/run.h"
+#include "lib/run.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
-#include "measure/rego.h"
+#include "formats/rego.h"
 #include "tests/fuzz/fuzz.h"
 
 static int read_with(const uint8_t *data, size_t size, const char *more, struct rego_policy *ret)

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "lib/io.h"
+#include "lib/run.h"
 #include "mkimage/apt.h"
-#include "mkimage/run.h"
 #include "tests/tap.h"
 
 struct want {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
-#include "measure/rego.h"
+#include "formats/rego.h"
 #include "tests/tap.h"
 
 #define P "package agent_policy\n"

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "mkimage/run.h"
+#include "lib/run.h"
 #include "tests/tap.h"
 
 #define LIMIT (1u << 20)

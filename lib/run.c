@@ -1,6 +1,6 @@
 /* Running a program of the machine (run.h) with posix_spawn(3). */
 #define _GNU_SOURCE
-#include "mkimage/run.h"
+#include "lib/run.h"
 
 #include <fcntl.h>
 #include <poll.h>

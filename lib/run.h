@@ -1,6 +1,6 @@
 /* Running a program of the machine: an argument vector, no shell, its outputs bounded and in memory. */
-#ifndef MKIMAGE_RUN_H
-#define MKIMAGE_RUN_H
+#ifndef LIB_RUN_H
+#define LIB_RUN_H
 
 #include <stddef.h>
 

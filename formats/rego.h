@@ -3,8 +3,8 @@
  * say what it answers to each of the agent's requests without evaluating it. Whatever is not plainly an unconditional
  * answer counts as conditional, so that "denied" is never said of a request that some input could get through.
  */
-#ifndef MEASURE_REGO_H
-#define MEASURE_REGO_H
+#ifndef FORMATS_REGO_H
+#define FORMATS_REGO_H
 
 #include <stdbool.h>
 #include <stddef.h>

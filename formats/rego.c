@@ -4,7 +4,7 @@
  * Bodies are skipped with their brackets in balance. At the top level every name of a request that does not stand in a form
  * known to be an unconditional answer makes that request conditional, wherever it stands.
  */
-#include "measure/rego.h"
+#include "formats/rego.h"
 
 #include <ctype.h>
 #include <stdint.h>
