@@ -34,6 +34,7 @@ struct build {
 	struct spool spool;
 	struct manifest manifest;
 	struct disk_result disk;
+	struct runs runs;      /* of the disk */
 	struct sign_root sign; /* without a key: nothing is signed */
 };
 
@@ -41,6 +42,7 @@ static void build_done(struct build *build)
 {
 	spool_done(&build->spool);
 	sign_root_done(&build->sign);
+	runs_done(&build->runs);
 	manifest_done(&build->manifest);
 }
 
@@ -178,6 +180,7 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 		.timestamp = build->recipe->timestamp,
 		.threads = build->options->threads,
 		.progress = build->options->progress,
+		.runs = &build->runs,
 	};
 	int rc = disk_ids(build->recipe, &options, err);
 
@@ -226,8 +229,10 @@ static int write_buf(
 /* What is in the image and where it came from, bound to its root hash. */
 static int write_inventory(struct build *build, const struct tree *tree, struct err *err)
 {
-	struct sbom sbom = {
-		.recipe = build->recipe, .lock = build->lock, .inputs = build->manifest.inputs};
+	struct sbom sbom = {.recipe = build->recipe,
+		.lock = build->lock,
+		.inputs = build->manifest.inputs,
+		.runs = &build->runs};
 	BUF_AUTO files = {0};
 	BUF_AUTO spdx = {0};
 	BUF_AUTO cyclonedx = {0};

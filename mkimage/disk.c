@@ -570,7 +570,7 @@ static int plan_root(struct root *root, const struct tree *tree, const struct di
 	struct err *err)
 {
 	struct write_erofs_options erofs = {.timestamp = options->timestamp};
-	struct write_ext4_options ext4 = {.timestamp = options->timestamp};
+	struct write_ext4_options ext4 = {.timestamp = options->timestamp, .runs = options->runs};
 	int rc;
 
 	memcpy(erofs.uuid, options->uuid, sizeof(erofs.uuid));
@@ -584,6 +584,13 @@ static int plan_root(struct root *root, const struct tree *tree, const struct di
 	root->inode_count = root->fs == DISK_EROFS ? root->erofs.inode_count
 						   : root->ext4.tree_inodes;
 	return rc;
+}
+
+static int end_runs(const struct root *root, struct runs *runs, struct err *err)
+{
+	int rc = root->fs == DISK_EROFS ? write_erofs_runs(&root->erofs, runs, err) : 0;
+
+	return rc != 0 ? rc : runs_end(runs, err);
 }
 
 int disk_write(int fd, const char *what, const struct tree *tree,
@@ -611,6 +618,8 @@ int disk_write(int fd, const char *what, const struct tree *tree,
 	result.inode_count = root.inode_count;
 	disk.size_bytes = result.size_bytes;
 	rc = write_all(&disk, &root, &result, err);
+	if (rc == 0 && options->runs != NULL)
+		rc = end_runs(&root, options->runs, err);
 	if (rc == 0)
 		*ret = result;
 	return rc;

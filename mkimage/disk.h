@@ -25,6 +25,7 @@
 #include "lib/err.h"
 #include "lib/guid.h"
 #include "lib/progress.h"
+#include "mkimage/runs.h"
 #include "mkimage/tree.h"
 
 #define DISK_SALT_SIZE	   32
@@ -77,6 +78,8 @@ struct disk_options {
 	int (*sign)(void *arg, const unsigned char root_hash[SHA256_SIZE], struct buf *ret,
 		struct err *err);
 	void *sign_arg;
+	/* Where contents are, in blocks of p1: filled, ready for runs_find(); or NULL. */
+	struct runs *runs;
 };
 
 enum disk_part_kind {

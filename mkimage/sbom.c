@@ -381,7 +381,24 @@ static int add_details(
 	return rc;
 }
 
-static int add_file(const struct tree_node *node, json_t *files, struct err *err)
+/* [[first, count], ...] */
+static int add_blocks(
+	const struct runs *runs, const struct tree_inode *inode, json_t *file, struct err *err)
+{
+	size_t n;
+	const struct run *run = runs_find(runs, inode, &n);
+	json_t *list = n > 0 ? json_array() : NULL;
+	int rc = n > 0 ? set(file, "blocks", list, err) : 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = append(list,
+			json_pack("[I, I]", (json_int_t)run[i].first, (json_int_t)run[i].count),
+			err);
+	return rc;
+}
+
+static int add_file(
+	const struct sbom *sbom, const struct tree_node *node, json_t *files, struct err *err)
 {
 	static const char *const types[] = {
 		[TREE_FILE] = "file",
@@ -410,6 +427,8 @@ static int add_file(const struct tree_node *node, json_t *files, struct err *err
 		rc = set(file, "gid", json_integer(inode->gid), err);
 	if (rc == 0 && inode->origin[0] != '\0')
 		rc = set(file, "origin", name_json(inode->origin), err);
+	if (rc == 0)
+		rc = add_blocks(sbom->runs, inode, file, err);
 	return rc != 0 ? rc : add_details(inode, path, file, err);
 }
 
@@ -425,7 +444,7 @@ int sbom_files(const struct sbom *sbom, const struct tree *tree, struct buf *ret
 	if (doc == NULL)
 		return no_memory(err);
 	tree_for_each (tree, node) {
-		int rc = add_file(node, files, err);
+		int rc = add_file(sbom, node, files, err);
 
 		if (rc != 0)
 			return rc;

@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "mkimage/lock.h"
 #include "mkimage/recipe.h"
+#include "mkimage/runs.h"
 #include "mkimage/tree.h"
 
 #define SBOM_FILES_SCHEMA "assay-files/1"
@@ -28,6 +29,7 @@ struct sbom {
 	const json_t *inputs; /* of the manifest */
 	unsigned char root_hash[SHA256_SIZE];
 	unsigned char image_sha256[SHA256_SIZE]; /* of the root disk */
+	const struct runs *runs;		 /* where the files' contents are in it */
 };
 
 /* Appends the documents. @tree is what was sealed. */

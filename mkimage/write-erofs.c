@@ -332,6 +332,16 @@ int write_erofs_plan(struct write_erofs *plan, const struct tree *tree,
 	return rc;
 }
 
+int write_erofs_runs(const struct write_erofs *plan, struct runs *ret, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < plan->inode_count; i++)
+		rc = runs_add(ret, plan->inodes[i].node->inode, plan->inodes[i].start_block,
+			data_blocks(&plan->inodes[i]), err);
+	return rc;
+}
+
 void write_erofs_done(struct write_erofs *plan)
 {
 	for (size_t i = 0; i < plan->inode_count; i++)

@@ -22,6 +22,7 @@
 
 #include "formats/erofs.h"
 #include "lib/err.h"
+#include "mkimage/runs.h"
 #include "mkimage/tree.h"
 
 struct write_erofs_options {
@@ -58,6 +59,9 @@ struct write_erofs {
  */
 int write_erofs_plan(struct write_erofs *plan, const struct tree *tree,
 	const struct write_erofs_options *options, struct err *err) MUST_CHECK;
+
+/* Adds where the data of every inode are, tails inside the metadata left out. */
+int write_erofs_runs(const struct write_erofs *plan, struct runs *ret, struct err *err) MUST_CHECK;
 
 /* Hands the image to @sink from front to back, in pieces of a few megabytes. Fails when @sink or
  * reading a content does. */

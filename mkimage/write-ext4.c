@@ -532,6 +532,9 @@ static int allocate(struct out *out, const struct tree_node *node, uint64_t bloc
 				out->fs, (struct ext2_inode *)inode, run.e_len);
 		if (code == 0)
 			rc = fn(out, node, done, run.e_pblk, run.e_len, err);
+		if (code == 0 && rc == 0 && out->plan->options.runs != NULL)
+			rc = runs_add(
+				out->plan->options.runs, node->inode, run.e_pblk, run.e_len, err);
 	}
 	if (code == 0 && rc == 0 && blocks > 0)
 		code = ext2fs_extent_fix_parents(handle);

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "mkimage/runs.h"
 #include "mkimage/tree.h"
 
 #define WRITE_EXT4_BLOCK_SIZE 4096u
@@ -24,6 +25,7 @@
 struct write_ext4_options {
 	unsigned char uuid[WRITE_EXT4_UUID_SIZE]; /* of the file system, and its hash seed */
 	uint64_t timestamp;			  /* when it was made: 1..2^34-1 */
+	struct runs *runs; /* where contents ended up, borrowed and filled by emitting; or NULL */
 };
 
 /* A zeroed one may be passed to write_ext4_done. */

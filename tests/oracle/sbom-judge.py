@@ -2,6 +2,8 @@
 #   sbom-judge.py spdx|cyclonedx FILE    by their libraries
 #   sbom-judge.py bound DIR              root hash, time and packages against the manifest
 #   sbom-judge.py files FILE TREE        files.json against an extracted image
+#   sbom-judge.py blocks FILE IMAGE      the blocks of its files in the image of the file system: their contents are there,
+#                                        and no block has two owners
 import hashlib
 import json
 import os
@@ -85,7 +87,26 @@ def files(path, tree):
     return wrong + sorted(found ^ set(listed)) + ([] if len(found) > 5 else ["nothing was extracted"])
 
 
-problems = {"spdx": spdx, "cyclonedx": cyclonedx, "bound": bound, "files": files}[sys.argv[1]](*sys.argv[2:])
+def blocks(path, image):
+    wrong, owners, checked = [], {}, 0
+    with open(image, "rb") as file:
+        for entry in load(path)["files"]:
+            data = b""
+            for first, count in entry.get("blocks", []):
+                file.seek(first * 4096)
+                data += file.read(count * 4096)
+                for block in range(first, first + count):
+                    if owners.setdefault(block, entry.get("sha256")) != entry.get("sha256"):
+                        wrong.append(f"block {block}: two owners")
+            if entry["type"] == "file":
+                checked += 1
+                size = entry["size_bytes"]
+                if hashlib.sha256(data[:size]).hexdigest() != entry["sha256"] or len(data) - size not in range(4096):
+                    wrong.append(entry["path"])
+    return wrong + ([] if checked > 5 else ["no files"])
+
+
+problems = {"blocks": blocks, "spdx": spdx, "cyclonedx": cyclonedx, "bound": bound, "files": files}[sys.argv[1]](*sys.argv[2:])
 for line in problems[:10]:
     print(line)
 sys.exit(1 if problems else 0)

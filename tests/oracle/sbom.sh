@@ -31,6 +31,9 @@ if command -v fsck.erofs >/dev/null; then
 	dd if="$dir/rootfs.img" of="$T/root" bs=4096 skip=256 count="$blocks" status=none
 	ok 'fsck.erofs extracts the image' fsck.erofs --extract="$T/tree" "$T/root"
 	ok 'files.json names every file and its content' python3 "$judge" files "$dir/files.json" "$T/tree"
+	ok 'files.json names the blocks of every content' python3 "$judge" blocks "$dir/files.json" "$T/root"
+	sed 's/"blocks"/"other"/' "$dir/files.json" >"$T/moved.json"
+	ok 'and files without them are told' sh -c '! "$@"' - python3 "$judge" blocks "$T/moved.json" "$T/root"
 	echo x >"$T/tree/etc/added"
 	ok 'and one more is told' sh -c '! "$@"' - python3 "$judge" files "$dir/files.json" "$T/tree"
 else

@@ -8,6 +8,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
+#include "mkimage/runs.h"
 #include "tests/tap.h"
 
 #define TIME 1700000000u
@@ -121,6 +122,39 @@ static void test_golden(void)
 			"its bytes");
 	else
 		tap_skip("its bytes", "known for libext2fs 1.47.0 only");
+}
+
+/* Where the writer says that contents are they are, in several runs and by every name. */
+static void test_runs(void)
+{
+	AUTO_CLOSE int fd = memfd_create("ext4", MFD_CLOEXEC);
+	const uint64_t off = 1u << 20;
+	unsigned char got[4096];
+	RUNS_AUTO runs = {0};
+	TREE_AUTO tree = {0};
+	struct err err = {0};
+	uint64_t blocks;
+	size_t n;
+
+	fill(&tree);
+	options.runs = &runs;
+	is_int(write_tree(&tree, fd, off, &blocks, &err), 0, "a file system");
+	options.runs = NULL;
+	is_int(runs_end(&runs, &err), 0, "and its runs");
+	const struct run *run = runs_find(&runs, tree_find(&tree, "hard")->inode, &n);
+
+	ok(n == 1 && run->count == 3 &&
+			io_pread(fd, "file", got, 4096, off + (run->first + 2) * 4096, &err) == 0 &&
+			got[0] == 't' && got[10000 - 8192 - 1] == 't' && got[10000 - 8192] == 0,
+		"a file's last block is where its run says");
+	run = runs_find(&runs, tree_find(&tree, "long")->inode, &n);
+	ok(n == 1 && run->count == 1 &&
+			io_pread(fd, "file", got, 4096, off + run->first * 4096, &err) == 0 &&
+			got[59] == 't' && got[60] == 0,
+		"a long link has a block");
+	ok(runs_find(&runs, tree_find(&tree, "short")->inode, &n) == NULL, "a short one has none");
+	run = runs_find(&runs, tree_find(&tree, "dir")->inode, &n);
+	ok(n == 1 && run->count == 2, "a directory of 400 names has two");
 }
 
 static void refuse(struct tree *tree, const char *why)
@@ -247,6 +281,7 @@ static void test_io(void)
 int main(void)
 {
 	test_golden();
+	test_runs();
 	test_bad();
 	test_limits();
 	test_io();
