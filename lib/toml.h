@@ -78,6 +78,7 @@ struct toml {
 struct toml_doc {
 	struct toml *root;
 	char *what;
+	const char *dir; /* borrowed; for schema readers: what relative paths in it belong to */
 	void *arena;
 	size_t value_count;
 };

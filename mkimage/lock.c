@@ -8,13 +8,13 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "lib/toml.h"
+#include "mkimage/recipe-read.h"
 #include "mkimage/tree.h"
 
 #define PACKAGES_MAX	      65536
 #define SIZE_MAX_OF_A_PACKAGE ((uint64_t)8 << 30)
 
-#define ALNUM "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define ALNUM LOWER UPPER DIGIT
 
 /* Sets */
 
@@ -41,11 +41,6 @@ bool lock_set_at(const struct recipe *recipe, size_t i, struct lock_set *ret)
 	return ret->packages->suite != NULL;
 }
 
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Appends "LABEL item" lines in sorted order: apt does not look at the order either. */
 static int add_sorted(
 	struct buf *text, const char *label, const struct recipe_strings *list, struct err *err)
@@ -56,7 +51,7 @@ static int add_sorted(
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (list->count > 0)
 		memcpy(sorted, list->items, list->count * sizeof(char *));
-	qsort(sorted, list->count, sizeof(char *), compare_strings);
+	qsort(sorted, list->count, sizeof(char *), recipe_compare_strings);
 	for (size_t i = 0; i < list->count; i++)
 		buf_fmt(text, "%s %s\n", label, sorted[i]);
 	return 0;
@@ -130,27 +125,10 @@ int lock_check_package(const struct lock_package *package, const char *what, str
 	return 0;
 }
 
-static int read_sha256(const struct toml *value, void *dst, struct err *err)
-{
-	AUTO_FREE char *text = NULL;
-	int rc = toml_read_string(value, &text, err);
-
-	if (rc == 0 && !hex_decode(text, dst, SHA256_SIZE))
-		return toml_fail(value, err, -EBADMSG, "%s must be 64 lowercase hexadecimal digits",
-			value->key);
-	return rc;
-}
-
 static int read_schema(const struct toml *value, void *dst, struct err *err)
 {
-	AUTO_FREE char *schema = NULL;
-	int rc = toml_read_string(value, &schema, err);
-
 	(void)dst;
-	if (rc == 0 && strcmp(schema, LOCK_SCHEMA) != 0)
-		return toml_fail(value, err, -ENOTSUP, "schema \"%.100s\" is not \"%s\"", schema,
-			LOCK_SCHEMA);
-	return rc;
+	return recipe_expect_schema(value, LOCK_SCHEMA, err);
 }
 
 static const struct toml_field package_fields[] = {
@@ -162,7 +140,7 @@ static const struct toml_field package_fields[] = {
 	{"archive", offsetof(struct lock_package, archive), toml_read_string, true},
 	{"path", offsetof(struct lock_package, path), toml_read_string, true},
 	{"size", offsetof(struct lock_package, size_bytes), toml_read_u64, true},
-	{"sha256", offsetof(struct lock_package, sha256), read_sha256, true},
+	{"sha256", offsetof(struct lock_package, sha256), recipe_read_sha256, true},
 	TOML_FIELDS_END,
 };
 
@@ -213,8 +191,8 @@ static int read_packages(const struct toml *value, void *dst, struct err *err)
 
 static const struct toml_field lock_fields[] = {
 	{"schema", 0, read_schema, true},
-	{"recipe-packages-sha256", offsetof(struct lock, recipe_packages_sha256), read_sha256,
-		true},
+	{"recipe-packages-sha256", offsetof(struct lock, recipe_packages_sha256),
+		recipe_read_sha256, true},
 	{"package", 0, read_packages, false},
 	TOML_FIELDS_END,
 };
