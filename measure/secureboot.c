@@ -12,9 +12,8 @@
 #include "lib/rd.h"
 #include "lib/wr.h"
 
-#define GUID_GLOBAL   "8be4df61-93ca-11d2-aa0d-00e098032b8c" /* EFI_GLOBAL_VARIABLE */
-#define GUID_SECURITY "d719b2cb-3d3a-4596-a3bc-dad00e67656f" /* EFI_IMAGE_SECURITY_DATABASE */
-#define GUID_ENABLE   "f0a30bc7-af08-4556-99c4-001009c93a44" /* SecureBootEnable */
+#define GUID_GLOBAL "8be4df61-93ca-11d2-aa0d-00e098032b8c" /* EFI_GLOBAL_VARIABLE */
+#define GUID_ENABLE "f0a30bc7-af08-4556-99c4-001009c93a44" /* SecureBootEnable */
 
 static int check_store(const struct secureboot *state, struct err *err)
 {
@@ -62,30 +61,38 @@ int secureboot_read(const struct generation *generation, const void *image, size
 	return check_store(ret, err);
 }
 
-/* UEFI_VARIABLE_DATA: vendor GUID, u64 characters of the name, u64 bytes of the data, name in
- * UTF-16 without NUL, data. */
+/*
+ * UEFI_VARIABLE_DATA: vendor GUID, u64 characters of the name, u64 bytes of the data, name in
+ * UTF-16 without NUL, data.
+ */
+int secureboot_variable_event(const char *vendor, const char *name, const void *data, size_t n,
+	struct buf *ret, struct err *err)
+{
+	struct guid guid;
+	unsigned char sizes[16];
+	struct wr wr = wr_init(sizes, sizeof(sizes));
+	size_t length = strlen(name);
+
+	if (!guid_parse(vendor, &guid))
+		return err_fail(err, -EINVAL, "%s is no GUID", vendor);
+	wr_le64(&wr, length);
+	wr_le64(&wr, n);
+	buf_add(ret, guid.bytes, GUID_SIZE);
+	buf_add(ret, sizes, sizeof(sizes));
+	for (size_t i = 0; i < length; i++)
+		buf_add(ret, (char[2]){name[i], '\0'}, 2);
+	buf_add(ret, data, n);
+	return buf_check(ret, err);
+}
+
 static int measure_variable(struct rtmr *rtmr, const char *vendor, const char *name,
 	const unsigned char *data, size_t size_bytes, struct err *err)
 {
 	BUF_AUTO event = {0};
 	BUF_AUTO what = {0};
-	struct guid guid;
-	unsigned char sizes[16];
-	struct wr wr = wr_init(sizes, sizeof(sizes));
-	size_t length = strlen(name);
-	int rc;
+	int rc = secureboot_variable_event(vendor, name, data, size_bytes, &event, err);
 
-	if (!guid_parse(vendor, &guid))
-		return err_fail(err, -EINVAL, "%s is no GUID", vendor);
-	wr_le64(&wr, length);
-	wr_le64(&wr, size_bytes);
-	buf_add(&event, guid.bytes, GUID_SIZE);
-	buf_add(&event, sizes, sizeof(sizes));
-	for (size_t i = 0; i < length; i++)
-		buf_add(&event, (char[2]){name[i], '\0'}, 2);
-	buf_add(&event, data, size_bytes);
 	buf_fmt(&what, "variable %s, %zu bytes", name, size_bytes);
-	rc = buf_check(&event, err);
 	if (rc == 0)
 		rc = buf_check(&what, err);
 	return rc != 0 ? rc
@@ -100,8 +107,8 @@ int secureboot_measure(const struct secureboot *state, struct rtmr *rtmr, struct
 	} keys[] = {
 		{GUID_GLOBAL, "PK"},
 		{GUID_GLOBAL, "KEK"},
-		{GUID_SECURITY, "db"},
-		{GUID_SECURITY, "dbx"},
+		{SECUREBOOT_GUID_DB, "db"},
+		{SECUREBOOT_GUID_DB, "dbx"},
 	};
 	unsigned char enabled = state->enabled;
 	int rc = measure_variable(
