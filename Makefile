@@ -24,6 +24,7 @@ LIBS_ALL     := $(LIBS_MEASURE) -larchive -lzstd -lelf -lblkid -lcurl -lext2fs -
 LDFLAGS     += -Wl,-z,relro,-z,now -pthread
 
 LIB_SRC     := $(wildcard lib/*.c)
+CLI_SRC     := $(wildcard cli/*.c)
 FORMATS_SRC := $(wildcard formats/*.c)
 MEASURE_SRC := $(wildcard measure/*.c)
 IMAGE_SRC   := $(wildcard mkimage/*.c initrd/*.c)
@@ -33,7 +34,7 @@ FUZZ_SRC    := $(wildcard tests/fuzz/fuzz-*.c)
 ORACLE_SRC  := $(wildcard tests/oracle/*.c)
 
 obj = $(patsubst %.c,$(B)/%.o,$(1))
-CORE_OBJ := $(call obj,$(LIB_SRC) $(FORMATS_SRC))
+CORE_OBJ := $(call obj,$(LIB_SRC) $(CLI_SRC) $(FORMATS_SRC))
 ROOM_OBJ := $(call obj,$(MEASURE_SRC) $(IMAGE_SRC)) $(B)/initrd/init-blob.o
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(B)/tests/fuzz/%,$(FUZZ_SRC))

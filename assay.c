@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "measure/cmd.h"
 #ifndef MEASURE_ONLY
 #include "build.h"
@@ -12,11 +13,7 @@
 #include "verify.h"
 #endif
 
-static const struct verb {
-	const char *name;
-	int (*run)(int argc, char **argv); /* returns an exit status; argv[0] is the verb's name */
-	const char *summary;
-} verbs[] = {
+static const struct cli_verb verbs[] = {
 #ifndef MEASURE_ONLY
 	{"build", cmd_build, "build a guest image and its golden values from a recipe"},
 	{"lock", cmd_lock, "resolve a recipe's packages into recipe.lock"},
@@ -47,18 +44,12 @@ static void help(FILE *to)
 	fprintf(to, "\nassay VERB --help explains a verb; assay --version prints the version.\n");
 }
 
-static int refuse(int code, const struct err *err)
-{
-	fprintf(stderr, "assay: %s\n", err->msg);
-	return err_status(code);
-}
-
 static int run(int argc, char **argv)
 {
 	struct err err = {0};
 
 	if (argc < 2)
-		return refuse(err_fail(&err, -EINVAL, "no verb (see assay --help)"), &err);
+		return cli_fail(err_fail(&err, -EINVAL, "no verb (see assay --help)"), &err);
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("assay %s\n", ASSAY_VERSION);
 		return ERR_EXIT_OK;
@@ -71,7 +62,7 @@ static int run(int argc, char **argv)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return verbs[i].run(argc - 1, argv + 1);
 	}
-	return refuse(
+	return cli_fail(
 		err_fail(&err, -EINVAL, "%s: no such verb (see assay --help)", argv[1]), &err);
 }
 
@@ -85,6 +76,6 @@ int main(int argc, char **argv)
 	status = run(argc, argv);
 	/* What a verb has printed counts only when it has arrived. */
 	if (status == ERR_EXIT_OK && (fflush(stdout) != 0 || ferror(stdout) != 0))
-		return refuse(err_sys(&err, "standard output"), &err);
+		return cli_fail(err_sys(&err, "standard output"), &err);
 	return status;
 }

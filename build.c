@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/golden.h"
@@ -107,12 +108,12 @@ static int summarize(const struct job *job, double seconds, struct buf *ret, str
 	return buf_check(ret, err);
 }
 
-static void print_warnings(const struct buf *warnings)
+static void note_warnings(const struct buf *warnings, struct cli_result *ret)
 {
 	const char *line = buf_cstr(warnings);
 
 	for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
-		fprintf(stderr, "assay: warning: %.*s\n", (int)(end - line), line);
+		cli_note(ret, "warning: %.*s", (int)(end - line), line);
 }
 
 static int write_json(struct io_stage *stage, const char *name, const json_t *doc, struct err *err)
@@ -164,7 +165,7 @@ static int load_inputs(struct job *job, const char *recipe_path, struct err *err
 		rc = cmd_cache(&job->cache, args->cache, err);
 	if (rc == 0 && args->fetch)
 		rc = fetch_lock(&job->cache, &job->lock, args->mirrors.items, args->mirrors.count,
-			cmd_progress(), err);
+			cli_progress(), err);
 	return rc;
 }
 
@@ -191,7 +192,7 @@ static int build_all(struct job *job, struct err *err)
 		.threads = (size_t)job->args->threads,
 		.verity_key = job->args->verity_key,
 		.verity_cert = job->args->verity_cert,
-		.progress = cmd_progress(),
+		.progress = cli_progress(),
 		.warnings = &job->warnings,
 	};
 	int rc = job->args->force ? check_replaced(job->args->output, err) : 0;
@@ -208,25 +209,35 @@ static int build_all(struct job *job, struct err *err)
 	return rc != 0 ? rc : io_stage_commit(&job->stage, err);
 }
 
-static int run(const char *recipe_path, const struct build_args *args, struct err *err)
+static int check_args(const struct build_args *args, struct err *err)
 {
-	__attribute__((cleanup(job_done))) struct job job = {.args = args};
-	BUF_AUTO summary = {0};
-	struct timespec start;
-	int rc;
+	if (args->output == NULL)
+		return err_fail(err, -EINVAL, "build: -o DIR is missing");
+	if ((args->verity_key != NULL) != (args->verity_cert != NULL))
+		return err_fail(err, -EINVAL, "--verity-key and --verity-cert go together");
+	if (args->threads > THREADS_MAX)
+		return err_fail(err, -EINVAL, "--threads: at most %d", THREADS_MAX);
+	return 0;
+}
 
+static int run(void *options, char **paths, size_t count, struct cli_result *ret, struct err *err)
+{
+	const struct build_args *args = options;
+	__attribute__((cleanup(job_done))) struct job job = {.args = args};
+	struct timespec start;
+	int rc = check_args(args, err);
+
+	(void)count;
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	rc = load_inputs(&job, recipe_path, err);
+	if (rc == 0)
+		rc = load_inputs(&job, paths[0], err);
 	if (rc == 0)
 		rc = build_all(&job, err);
-	cmd_progress_end();
+	cli_progress_end();
 	if (rc != 0)
-		return rc; /* a failure is one line: no warnings beside it */
-	print_warnings(&job.warnings);
-	if (args->quiet)
-		return 0;
-	rc = summarize(&job, seconds_since(&start), &summary, err);
-	return rc != 0 ? rc : cmd_print(&summary, err);
+		return rc;
+	note_warnings(&job.warnings, ret);
+	return args->quiet ? 0 : summarize(&job, seconds_since(&start), &ret->text, err);
 }
 
 int cmd_build(int argc, char **argv)
@@ -258,25 +269,8 @@ int cmd_build(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	BUF_AUTO help = {0};
-	struct err err = {0};
-	char **rest;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &rest, &count, &err);
+	int status = cli_run(&verb, argc, argv, run, &args);
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &help);
-		rc = cmd_print(&help, &err);
-		return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
-	}
-	if (rc == 0 && args.output == NULL)
-		rc = err_fail(&err, -EINVAL, "build: -o DIR is missing");
-	if (rc == 0 && (args.verity_key != NULL) != (args.verity_cert != NULL))
-		rc = err_fail(&err, -EINVAL, "--verity-key and --verity-cert go together");
-	if (rc == 0 && args.threads > THREADS_MAX)
-		rc = err_fail(&err, -EINVAL, "--threads: at most %d", THREADS_MAX);
-	if (rc == 0)
-		rc = run(rest[0], &args, &err);
 	opt_list_done(&args.mirrors);
-	return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
+	return status;
 }

@@ -66,22 +66,29 @@ void buf_str(struct buf *buf, const char *text)
 	buf_add(buf, text, strlen(text));
 }
 
-void buf_fmt(struct buf *buf, const char *fmt, ...)
+void buf_vfmt(struct buf *buf, const char *fmt, va_list args)
 {
-	va_list ap;
+	va_list again;
 	int n;
 
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
 	if (n < 0 || !reserve(buf, (size_t)n)) {
 		buf->bad = true;
 		return;
 	}
-	va_start(ap, fmt);
-	vsnprintf((char *)buf->data + buf->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	vsnprintf((char *)buf->data + buf->len, (size_t)n + 1, fmt, args);
 	buf->len += (size_t)n;
+}
+
+void buf_fmt(struct buf *buf, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	buf_vfmt(buf, fmt, args);
+	va_end(args);
 }
 
 void buf_align(struct buf *buf, size_t align)

@@ -6,6 +6,7 @@
 #ifndef LIB_BUF_H
 #define LIB_BUF_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,6 +29,7 @@ void *buf_grow(struct buf *buf, size_t n);
 void buf_add(struct buf *buf, const void *src, size_t n);
 void buf_str(struct buf *buf, const char *text);
 void buf_fmt(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void buf_vfmt(struct buf *buf, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 /* Zero-fills to the next multiple of @align (a power of two). */
 void buf_align(struct buf *buf, size_t align);
 /* The bytes as a NUL-terminated string; "" when empty. */

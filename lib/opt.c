@@ -91,20 +91,47 @@ static int store(const struct opt *opt, const char *value, struct err *err)
 	return err_fail(err, -EINVAL, "--%s: unusable", opt->name);
 }
 
+/* The length of the verb's name in its usage: the words before the first option or argument. */
+static int name_length(const char *usage)
+{
+	size_t n = 0;
+
+	while (islower((unsigned char)usage[n])) {
+		n += strcspn(usage + n, " ");
+		n += usage[n] == ' ';
+	}
+	return (int)(n > 0 && usage[n - 1] == ' ' ? n - 1 : n);
+}
+
 /* The words of what getopt refused. */
-static int refuse(int found, char **argv, struct err *err)
+static int refuse(const struct opt_verb *verb, int found, char **argv, struct err *err)
 {
 	const char *word = optind > 0 ? argv[optind - 1] : "";
+	int n = name_length(verb->usage);
 
 	if (found == ':')
-		return err_fail(
-			err, -EINVAL, "%s: needs a value (see assay %s --help)", word, argv[0]);
+		return err_fail(err, -EINVAL, "%s: needs a value (see assay %.*s --help)", word, n,
+			verb->usage);
 	if (optopt >= LONG_ONLY)
 		return err_fail(err, -EINVAL, "%s: takes no value", word);
 	if (optopt != 0)
-		return err_fail(err, -EINVAL, "-%c: no such option of assay %s (see --help)",
-			optopt, argv[0]);
-	return err_fail(err, -EINVAL, "%s: no such option of assay %s (see --help)", word, argv[0]);
+		return err_fail(err, -EINVAL, "-%c: no such option of assay %.*s (see --help)",
+			optopt, n, verb->usage);
+	return err_fail(err, -EINVAL, "%s: no such option of assay %.*s (see --help)", word, n,
+		verb->usage);
+}
+
+/* getopt takes the beginning of a name for the name, which a release with one more option would no longer do. */
+static int check_in_full(const struct opt *opts, int found, char **argv, struct err *err)
+{
+	bool apart = optarg != NULL && argv[optind - 1] == optarg;
+	const char *word = argv[optind - (apart ? 2 : 1)];
+	const char *name = found == HELP_OPTION ? "help" : by_value(opts, found)->name;
+	size_t len = strlen(name);
+
+	if (strncmp(word + 2, name, len) == 0 && (word[2 + len] == '\0' || word[2 + len] == '='))
+		return 0;
+	return err_fail(err, -EINVAL, "%s: --%s is to be written in full", word, name);
 }
 
 int opt_parse(const struct opt_verb *verb, int argc, char **argv, char ***ret_args,
@@ -115,17 +142,19 @@ int opt_parse(const struct opt_verb *verb, int argc, char **argv, char ***ret_ar
 	int found;
 
 	if (!build_tables(verb->opts, &tables))
-		return err_fail(err, -EINVAL, "%s: too many options in its table", argv[0]);
+		return err_fail(err, -EINVAL, "%s: too many options in its table", verb->usage);
 	optind = 0; /* GNU: start afresh */
 	opterr = 0;
 	while ((found = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) != -1) {
 		int rc;
 
-		if (found == 'h' || found == HELP_OPTION)
-			return OPT_HELP;
 		if (found == ':' || found == '?')
-			return refuse(found, argv, err);
-		rc = store(by_value(verb->opts, found), optarg, err);
+			return refuse(verb, found, argv, err);
+		rc = found >= LONG_ONLY ? check_in_full(verb->opts, found, argv, err) : 0;
+		if (rc == 0 && (found == 'h' || found == HELP_OPTION))
+			return OPT_HELP;
+		if (rc == 0)
+			rc = store(by_value(verb->opts, found), optarg, err);
 		if (rc != 0)
 			return rc;
 	}
@@ -156,6 +185,8 @@ void opt_help(const struct opt_verb *verb, struct buf *ret)
 		buf_fmt(ret, "%*s%s\n", width + 2 > HELP_COLUMN ? 2 : (int)(HELP_COLUMN - width),
 			"", opt->help);
 	}
+	if (verb->more != NULL)
+		verb->more(ret);
 }
 
 void opt_list_done(struct opt_list *list)

@@ -45,12 +45,14 @@ struct opt_verb {
 	const char *summary;	/* one sentence */
 	const struct opt *opts; /* ends with OPT_END; --help is implied */
 	size_t args_min, args_max;
+	void (*more)(
+		struct buf *ret); /* appends to the help what follows the options; NULL: nothing */
 };
 
 #define OPT_HELP 1 /* what opt_parse returns for --help: the caller prints opt_help and exits 0 */
 
 /*
- * Parses argv[1..] (argv[0] is the verb). Options may stand anywhere; "--" ends them. Values must not be empty when given as --name=.
+ * Parses argv[1..]. Options may stand anywhere; "--" ends them. Values must not be empty when given as --name=.
  * Non-option arguments are moved to *ret_args (borrowed, inside argv). Returns 0, OPT_HELP or -EINVAL with one line that names the option.
  */
 int opt_parse(const struct opt_verb *verb, int argc, char **argv, char ***ret_args,

@@ -1,9 +1,9 @@
 /* assay cmdline: Kata's kernel command lines, written, sized and checked. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/io.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
@@ -254,8 +254,47 @@ static int boot_vcpus(
 	return 0;
 }
 
-/* Parses the options of `cmdline kata` and `cmdline vcpus` and writes what @vcpus_only says. */
-static int run_kata(int argc, char **argv, bool vcpus_only)
+static int write_line(const struct options *o, bool vcpus_only, struct buf *to, struct err *err)
+{
+	struct setup setup __attribute__((cleanup(setup_done))) = {.version = 0};
+	uint32_t vcpus = 0;
+	int rc = set_up(o, &setup, err);
+
+	if (rc == 0)
+		rc = boot_vcpus(o, &setup, &vcpus, err);
+	if (rc == 0 && vcpus_only)
+		buf_fmt(to, "%u", vcpus);
+	if (rc == 0 && !vcpus_only)
+		rc = cmdline_kata(&(struct cmdline_request){.version = o->version,
+					  .runtime = setup.runtime,
+					  .config = &setup.config,
+					  .vcpus = vcpus,
+					  .annotation = o->annotation,
+					  .fips = o->fips},
+			to, err);
+	buf_str(to, "\n");
+	return rc;
+}
+
+static int print_line(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
+{
+	(void)args;
+	(void)count;
+	return write_line(options, false, &ret->text, err);
+}
+
+static int print_vcpus(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
+{
+	(void)args;
+	(void)count;
+	return write_line(options, true, &ret->text, err);
+}
+
+/* The options of `cmdline kata` and `cmdline vcpus`, which read the same configuration. */
+static int run_with_config(
+	const char *usage, const char *summary, cli_run_fn *run, int argc, char **argv)
 {
 	struct options o __attribute__((cleanup(options_done))) = {
 		.max_vcpus = UINT64_MAX,
@@ -309,68 +348,60 @@ static int run_kata(int argc, char **argv, bool vcpus_only)
 		{"fips", 0, OPT_FLAG, &o.fips, NULL, "the host runs in FIPS mode (Go)"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {
-		.usage = vcpus_only ? "cmdline vcpus --kata-version V --runtime go|rust --tee "
-				      "snp|tdx|none [options]"
-				    : "cmdline kata --kata-version V --runtime go|rust --tee "
-				      "snp|tdx|none [options]",
-		.summary = vcpus_only ? "Prints how many vCPUs a pod boots with."
-				      : "Prints the kernel command line that Kata's runtime hands "
-					"to QEMU, and a newline.",
-		.opts = opts,
-	};
-	struct setup setup __attribute__((cleanup(setup_done))) = {.version = 0};
-	BUF_AUTO out = {0};
-	struct err err = {0};
-	uint32_t vcpus = 0;
-	char **args;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {.usage = usage, .summary = summary, .opts = opts};
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &out);
-		rc = buf_check(&out, &err);
-	} else {
-		if (rc == 0)
-			rc = set_up(&o, &setup, &err);
-		if (rc == 0)
-			rc = boot_vcpus(&o, &setup, &vcpus, &err);
-		if (rc == 0 && vcpus_only)
-			buf_fmt(&out, "%u", vcpus);
-		if (rc == 0 && !vcpus_only)
-			rc = cmdline_kata(&(struct cmdline_request){.version = o.version,
-						  .runtime = setup.runtime,
-						  .config = &setup.config,
-						  .vcpus = vcpus,
-						  .annotation = o.annotation,
-						  .fips = o.fips},
-				&out, &err);
-		buf_str(&out, "\n");
-		if (rc == 0)
-			rc = buf_check(&out, &err);
-	}
-	if (rc != 0)
-		return cmd_refuse(rc, &err);
-	fputs(buf_cstr(&out), stdout);
-	return ERR_EXIT_OK;
+	return cli_run(&verb, argc, argv, run, &o);
 }
 
-static int run_list(void)
+static int run_kata(int argc, char **argv)
 {
-	printf("Kata releases, and what changed on the command line:\n");
+	return run_with_config(
+		"cmdline kata --kata-version V --runtime go|rust --tee snp|tdx|none [options]",
+		"Prints the kernel command line that Kata's runtime hands to QEMU, and a newline.",
+		print_line, argc, argv);
+}
+
+static int run_vcpus(int argc, char **argv)
+{
+	return run_with_config(
+		"cmdline vcpus --kata-version V --runtime go|rust --tee snp|tdx|none [options]",
+		"Prints how many vCPUs a pod boots with.", print_vcpus, argc, argv);
+}
+
+static int list(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
+{
+	struct buf *to = &ret->text;
+
+	(void)options;
+	(void)args;
+	(void)count;
+	(void)err;
+	buf_str(to, "Kata releases, and what changed on the command line:\n");
 	for (size_t i = 0; i < kata_version_count; i++) {
-		printf("%s\n", kata_versions[i]);
+		buf_fmt(to, "%s\n", kata_versions[i]);
 		for (const struct kata_change *change = kata_changes; change->version != NULL;
 			change++) {
 			if (strcmp(change->version, kata_versions[i]) == 0)
-				printf("  %-8s %s\n",
+				buf_fmt(to, "  %-8s %s\n",
 					change->runtimes == 1u << KATA_GO     ? "go"
 					: change->runtimes == 1u << KATA_RUST ? "rust"
 									      : "go, rust",
 					change->text);
 		}
 	}
-	return ERR_EXIT_OK;
+	return 0;
+}
+
+static int run_list(int argc, char **argv)
+{
+	const struct opt opts[] = {OPT_END};
+	const struct opt_verb verb = {
+		.usage = "cmdline list",
+		.summary = "Lists the known Kata releases and what each changed on the line.",
+		.opts = opts,
+	};
+
+	return cli_run(&verb, argc, argv, list, NULL);
 }
 
 static int read_line(
@@ -394,85 +425,68 @@ static int read_line(
 	return 0;
 }
 
+struct lint {
+	const char *path;
+	bool debug_image, initrd, strict;
+};
+
+static int lint(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
+{
+	const struct lint *o = options;
+	struct cmdline_findings findings = {.count = 0};
+	BUF_AUTO line = {0};
+	size_t errors = 0;
+	int rc = read_line(o->path, args, count, &line, err);
+
+	if (rc != 0)
+		return rc;
+	cmdline_lint(buf_cstr(&line),
+		(o->debug_image ? 0 : CMDLINE_LINT_LOCKED) | (o->initrd ? CMDLINE_LINT_INITRD : 0),
+		&findings);
+	for (size_t i = 0; i < findings.count; i++) {
+		buf_fmt(&ret->text, "%s: %s\n", findings.items[i].error ? "error" : "warning",
+			findings.items[i].text);
+		errors += findings.items[i].error || o->strict;
+	}
+	return errors > 0 ? ERR_EXIT_NO : 0;
+}
+
 static int run_lint(int argc, char **argv)
 {
-	const char *path = NULL;
-	bool debug_image = false, initrd = false, strict = false;
+	struct lint o = {.path = NULL};
 	const struct opt opts[] = {
-		{"file", 'f', OPT_STR, &path, "FILE", "the command line, as in /proc/cmdline"},
-		{"debug-image", 0, OPT_FLAG, &debug_image, NULL,
+		{"file", 'f', OPT_STR, &o.path, "FILE", "the command line, as in /proc/cmdline"},
+		{"debug-image", 0, OPT_FLAG, &o.debug_image, NULL,
 			"a debug image: consoles are allowed"},
-		{"initrd", 0, OPT_FLAG, &initrd, NULL, "the root is an initrd"},
-		{"strict", 0, OPT_FLAG, &strict, NULL, "a warning fails too"},
+		{"initrd", 0, OPT_FLAG, &o.initrd, NULL, "the root is an initrd"},
+		{"strict", 0, OPT_FLAG, &o.strict, NULL, "a warning fails too"},
 		OPT_END,
 	};
 	const struct opt_verb verb = {
 		.usage = "cmdline lint [LINE] [options]",
 		.summary = "Lists what a measured guest should not have on its kernel command "
-			   "line; exit status 1 when "
-			   "there is an error.",
+			   "line; exit status 1 when there is an error.",
 		.opts = opts,
 		.args_max = 1,
 	};
-	struct cmdline_findings findings = {.count = 0};
-	BUF_AUTO line = {0};
-	struct err err = {0};
-	size_t count, errors = 0;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &line);
-		fputs(buf_cstr(&line), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
-		rc = read_line(path, args, count, &line, &err);
-	if (rc != 0)
-		return cmd_refuse(rc, &err);
-	cmdline_lint(buf_cstr(&line),
-		(debug_image ? 0 : CMDLINE_LINT_LOCKED) | (initrd ? CMDLINE_LINT_INITRD : 0),
-		&findings);
-	for (size_t i = 0; i < findings.count; i++) {
-		printf("%s: %s\n", findings.items[i].error ? "error" : "warning",
-			findings.items[i].text);
-		errors += findings.items[i].error || strict;
-	}
-	return errors > 0 ? ERR_EXIT_NO : ERR_EXIT_OK;
+	return cli_run(&verb, argc, argv, lint, &o);
 }
-
-static const char usage[] =
-	"usage: assay cmdline kata|vcpus|lint [options]\n"
-	"       assay cmdline --list\n\n"
-	"The kernel command lines of Kata Containers guests, byte for byte.\n\n"
-	"  kata       print the line of a version, runtime and configuration\n"
-	"  vcpus      print how many vCPUs a pod's limits lead to\n"
-	"  lint       check any command line for what a measured guest should not have\n"
-	"  --list     the known releases and what each changed\n";
 
 int cmd_cmdline(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	struct err err = {0};
+	static const struct cli_verb rows[] = {
+		{"kata", run_kata, "print the line of a version, runtime and configuration"},
+		{"vcpus", run_vcpus, "print how many vCPUs a pod's limits lead to"},
+		{"lint", run_lint,
+			"check any command line for what a measured guest should not have"},
+		{"list", run_list, "the known releases and what each changed; also --list"},
+	};
+	static const struct cli_verbs verbs = {"cmdline",
+		"The kernel command lines of Kata Containers guests, byte for byte.", rows,
+		sizeof(rows) / sizeof(*rows)};
 
-	if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
-		fputs(usage, stdout);
-		return ERR_EXIT_OK;
-	}
-	if (strcmp(what, "--list") == 0 && argc == 2)
-		return run_list();
-	if (strcmp(what, "kata") == 0 || strcmp(what, "vcpus") == 0) {
-		bool vcpus_only = *what == 'v';
-
-		argv[1] = vcpus_only ? (char[]){"cmdline vcpus"} : (char[]){"cmdline kata"};
-		return run_kata(argc - 1, argv + 1, vcpus_only);
-	}
-	if (strcmp(what, "lint") == 0) {
-		argv[1] = (char[]){"cmdline lint"};
-		return run_lint(argc - 1, argv + 1);
-	}
-	return cmd_refuse(
-		err_fail(&err, -EINVAL,
-			"cmdline: kata, vcpus, lint or --list (see assay cmdline --help)"),
-		&err);
+	if (argc == 2 && strcmp(argv[1], "--list") == 0)
+		return run_list(argc - 1, argv + 1);
+	return cli_choose(&verbs, argc, argv);
 }

@@ -2,9 +2,9 @@
 #define _GNU_SOURCE
 #include <libgen.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/io.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
@@ -39,57 +39,59 @@ static int write_all(const struct golden_outputs *outputs, const char *to, struc
 	return rc == 0 ? io_stage_commit(&stage, err) : rc;
 }
 
-static int show_warnings(const struct warn *warn, bool strict, struct err *err)
+static int show_warnings(
+	const struct warn *warn, bool strict, struct cli_result *ret, struct err *err)
 {
 	for (size_t i = 0; i < warn->count; i++)
-		fprintf(stderr, "assay: warning: %s\n", warn->lines[i]);
+		cli_note(ret, "warning: %s", warn->lines[i]);
 	return strict && warn->count > 0 ? err_fail(err, -EINVAL, "--strict: %s", warn->lines[0])
 					 : 0;
 }
 
-/* golden.json, which is the last one made. */
-static int print(const struct golden_outputs *outputs, struct err *err)
-{
-	const struct buf *bytes = &outputs->items[outputs->count - 1].bytes;
+struct options {
+	const char *target, *to;
+	bool strict;
+};
 
-	if (fwrite(bytes->data, 1, bytes->len, stdout) != bytes->len || fflush(stdout) != 0)
-		return err_sys(err, "standard output");
+static int run(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
+{
+	const struct options *o = options;
+	GOLDEN_OUTPUTS_AUTO outputs = {.count = 0};
+	const struct buf *last;
+	int rc = o->target == NULL ? err_fail(err, -EINVAL, "--target: required") : 0;
+
+	(void)count;
+	if (rc == 0)
+		rc = make(args[0], o->target, &outputs, err);
+	if (rc == 0)
+		rc = show_warnings(&outputs.warn, o->strict, ret, err);
+	if (rc != 0)
+		return rc;
+	if (o->to != NULL)
+		return write_all(&outputs, o->to, err);
+	last = &outputs.items[outputs.count - 1].bytes; /* golden.json */
+	buf_add(&ret->text, last->data, last->len);
 	return 0;
 }
 
 int cmd_golden(int argc, char **argv)
 {
-	const char *target = NULL, *to = NULL;
-	bool strict = false;
+	struct options o = {.target = NULL};
 	const struct opt opts[] = {
-		{"target", 't', OPT_STR, &target, "FILE", "the deployment target, TOML"},
-		{"output", 'o', OPT_STR, &to, "DIR",
+		{"target", 't', OPT_STR, &o.target, "FILE", "the deployment target, TOML"},
+		{"output", 'o', OPT_STR, &o.to, "DIR",
 			"a directory to make, with the derivations; default: golden.json to "
 			"stdout"},
-		{"strict", 0, OPT_FLAG, &strict, NULL, "refuse what would only be warned of"},
+		{"strict", 0, OPT_FLAG, &o.strict, NULL, "refuse what would only be warned of"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"golden BUILD --target FILE [-o DIR] [--strict]",
-		"Computes every tuple that a build may show on a deployment target.", opts, 1, 1};
-	GOLDEN_OUTPUTS_AUTO outputs = {.count = 0};
-	BUF_AUTO help = {0};
-	struct err err = {0};
-	char **args;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {
+		.usage = "golden BUILD --target FILE [-o DIR] [--strict]",
+		.summary = "Computes every tuple that a build may show on a deployment target.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+	};
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &help);
-		fputs(buf_cstr(&help), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0 && target == NULL)
-		rc = err_fail(&err, -EINVAL, "--target: required");
-	if (rc == 0)
-		rc = make(args[0], target, &outputs, &err);
-	if (rc == 0)
-		rc = show_warnings(&outputs.warn, strict, &err);
-	if (rc == 0)
-		rc = to != NULL ? write_all(&outputs, to, &err) : print(&outputs, &err);
-	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return cli_run(&verb, argc, argv, run, &o);
 }

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
@@ -151,7 +152,8 @@ static int sign_all(const struct options *o, const struct buf *id_pem, const str
 		auth->id_key.bytes, IDBLOCK_KEY_SIZE, "ID key", &auth->id_key_sig, err);
 }
 
-static int print_key_digest(const char *name, const struct idblock_key *key, struct err *err)
+static int add_key_digest(
+	const char *name, const struct idblock_key *key, struct buf *to, struct err *err)
 {
 	unsigned char digest[SHA384_SIZE];
 	char hex[2 * SHA384_SIZE + 1];
@@ -160,31 +162,35 @@ static int print_key_digest(const char *name, const struct idblock_key *key, str
 	if (rc != 0)
 		return rc;
 	hex_encode(digest, sizeof(digest), hex);
-	printf("%s %s\n", name, hex);
+	buf_fmt(to, "%s %s\n", name, hex);
 	return 0;
 }
 
-static int print_key_digests(const struct idblock_auth *auth, struct err *err)
+static int add_key_digests(const struct idblock_auth *auth, struct buf *to, struct err *err)
 {
-	int rc = print_key_digest("id_key_digest", &auth->id_key, err);
+	int rc = add_key_digest("id_key_digest", &auth->id_key, to, err);
 
 	return rc != 0 || !auth->has_author
 		       ? rc
-		       : print_key_digest("author_key_digest", &auth->author_key, err);
+		       : add_key_digest("author_key_digest", &auth->author_key, to, err);
 }
 
-static int create(const struct options *o, struct warn *warn, struct err *err)
+static int create(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct options *o = options;
 	const char *id_path = o->id_key != NULL ? o->id_key : o->id_pubkey;
 	const char *author_path = o->author_key != NULL ? o->author_key : o->author_pubkey;
 	unsigned char block_bytes[IDBLOCK_SIZE], auth_bytes[IDBLOCK_AUTH_SIZE];
 	struct idblock_auth auth = {.has_author = author_path != NULL};
 	BUF_AUTO id_pem = {0}, author_pem = {0};
 	struct idblock block = {.version = 0};
+	WARN_AUTO warn = {.count = 0};
 	int rc = check_create(o, err);
 
+	(void)args;
+	(void)count;
 	if (rc == 0)
-		rc = make_block(o, &block, warn, err);
+		rc = make_block(o, &block, &warn, err);
 	if (rc == 0)
 		rc = read_key(id_path, &id_pem, &auth.id_key, err);
 	if (rc == 0 && author_path != NULL)
@@ -205,27 +211,9 @@ static int create(const struct options *o, struct warn *warn, struct err *err)
 	}
 	if (rc == 0)
 		rc = publish(o, o->id_block, block_bytes, sizeof(block_bytes), err);
-	return rc != 0 ? rc : print_key_digests(&auth, err);
-}
-
-static int print_help(const struct opt_verb *verb)
-{
-	BUF_AUTO text = {0};
-
-	opt_help(verb, &text);
-	fputs(buf_cstr(&text), stdout);
-	return ERR_EXIT_OK;
-}
-
-static int finish(int rc, const struct warn *warn, struct err *err)
-{
-	if (rc == 0 && fflush(stdout) != 0)
-		rc = err_sys(err, "standard output");
-	if (rc != 0)
-		return cmd_refuse(rc, err);
-	for (size_t i = 0; i < warn->count; i++)
-		fprintf(stderr, "assay: warning: %s\n", warn->lines[i]);
-	return ERR_EXIT_OK;
+	for (size_t i = 0; i < warn.count; i++)
+		cli_note(ret, "warning: %s", warn.lines[i]);
+	return rc != 0 ? rc : add_key_digests(&auth, &ret->text, err);
 }
 
 static int run_create(int argc, char **argv)
@@ -259,21 +247,14 @@ static int run_create(int argc, char **argv)
 		OPT_END,
 	};
 	const struct opt_verb verb = {
-		"idblock create --digest HEX --id-key PEM --id-block FILE --id-auth FILE [options]",
-		"Makes the ID block of a launch digest and signs it. Prints the digests of the "
-		"keys.",
-		opts, 0, 0};
-	WARN_AUTO warn = {.count = 0};
-	struct err err = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+		.usage = "idblock create --digest HEX --id-key PEM --id-block FILE --id-auth FILE "
+			 "[options]",
+		.summary = "Makes the ID block of a launch digest and signs it. Prints the digests "
+			   "of the keys.",
+		.opts = opts,
+	};
 
-	if (rc == OPT_HELP)
-		return print_help(&verb);
-	if (rc == 0)
-		rc = create(&o, &warn, &err);
-	return finish(rc, &warn, &err);
+	return cli_run(&verb, argc, argv, create, &o);
 }
 
 /* --- inspect --- */
@@ -371,7 +352,7 @@ static int block_json(
 }
 
 /* "name value" for each field, in the order of their names. */
-static void print_fields(json_t *doc)
+static void add_fields(json_t *doc, struct buf *to)
 {
 	static const char *const order[] = {"launch_digest", "family_id", "image_id", "guest_svn",
 		"policy", "id_key_digest", "author_key_digest"};
@@ -380,38 +361,36 @@ static void print_fields(json_t *doc)
 		const json_t *value = json_object_get(doc, order[i]);
 
 		if (json_is_string(value))
-			printf("%s %s\n", order[i], json_string_value(value));
+			buf_fmt(to, "%s %s\n", order[i], json_string_value(value));
 		else if (json_is_integer(value))
-			printf("%s %lld\n", order[i], (long long)json_integer_value(value));
+			buf_fmt(to, "%s %lld\n", order[i], (long long)json_integer_value(value));
 	}
 }
 
-static int inspect(const struct options *o, const char *path, struct err *err)
+static int inspect(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
-	bool json = o->format != NULL && strcmp(o->format, "json") == 0;
+	const struct options *o = options;
 	struct idblock_auth auth;
 	JSON_AUTO *doc = NULL;
 	struct idblock block;
-	BUF_AUTO text = {0};
-	int rc;
+	bool json;
+	int rc = cli_format(o->format, &json, err);
 
-	if (!json && o->format != NULL && strcmp(o->format, "text") != 0)
-		return err_fail(err, -EINVAL, "--format: text or json, not %s", o->format);
-	rc = read_block(path, &block, err);
+	(void)count;
+	if (rc == 0)
+		rc = read_block(args[0], &block, err);
 	if (rc == 0 && o->id_auth != NULL)
 		rc = read_auth(o->id_auth, &auth, err);
 	if (rc == 0 && o->id_auth != NULL)
 		rc = idblock_auth_verify(&auth, &block, err);
 	if (rc == 0)
 		rc = block_json(&block, o->id_auth != NULL ? &auth : NULL, &doc, err);
-	if (rc == 0)
-		rc = json_doc_write(doc, &text, err);
 	if (rc != 0)
 		return rc;
 	if (json)
-		fputs(buf_cstr(&text), stdout);
-	else
-		print_fields(doc);
+		return json_doc_write(doc, &ret->text, err);
+	add_fields(doc, &ret->text);
 	return 0;
 }
 
@@ -424,79 +403,66 @@ static int run_inspect(int argc, char **argv)
 		{"format", 0, OPT_STR, &o.format, "text|json", "of the output; text unless given"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"idblock inspect ID-BLOCK [--id-auth FILE]",
-		"Shows an ID block (binary or base64). Exit status 1 when a signature is not good.",
-		opts, 1, 1};
-	const struct warn warn = {.count = 0};
-	struct err err = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {
+		.usage = "idblock inspect ID-BLOCK [--id-auth FILE]",
+		.summary =
+			"Shows an ID block (binary or base64). Exit status 1 when a signature is "
+			"not good.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+	};
 
-	if (rc == OPT_HELP)
-		return print_help(&verb);
-	if (rc == 0)
-		rc = inspect(&o, args[0], &err);
-	return finish(rc, &warn, &err);
+	return cli_run(&verb, argc, argv, inspect, &o);
 }
 
 /* --- digest --- */
 
-static int run_digest(int argc, char **argv)
+static int key_digest(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
-	const struct opt opts[] = {OPT_END};
-	const struct opt_verb verb = {"idblock digest KEY",
-		"Prints the digest of an ID key or author key (PEM) as an attestation report shows "
-		"it.",
-		opts, 1, 1};
-	const struct warn warn = {.count = 0};
 	unsigned char digest[SHA384_SIZE];
 	char hex[2 * SHA384_SIZE + 1];
 	struct idblock_key key;
-	struct err err = {0};
 	BUF_AUTO pem = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	int rc = read_key(args[0], &pem, &key, err);
 
-	if (rc == OPT_HELP)
-		return print_help(&verb);
+	(void)options;
+	(void)count;
 	if (rc == 0)
-		rc = read_key(args[0], &pem, &key, &err);
-	if (rc == 0)
-		rc = idblock_key_digest(&key, digest, &err);
-	if (rc == 0) {
-		hex_encode(digest, sizeof(digest), hex);
-		printf("%s\n", hex);
-	}
-	return finish(rc, &warn, &err);
+		rc = idblock_key_digest(&key, digest, err);
+	if (rc != 0)
+		return rc;
+	hex_encode(digest, sizeof(digest), hex);
+	buf_fmt(&ret->text, "%s\n", hex);
+	return 0;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *summary;
-} sub_verbs[] = {
-	{"create", run_create, "make and sign an ID block"},
-	{"inspect", run_inspect, "show an ID block and check its signatures"},
-	{"digest", run_digest, "the digest of a key"},
-};
+static int run_digest(int argc, char **argv)
+{
+	const struct opt opts[] = {OPT_END};
+	const struct opt_verb verb = {
+		.usage = "idblock digest KEY",
+		.summary = "Prints the digest of an ID key or author key (PEM) as an attestation "
+			   "report shows it.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+	};
+
+	return cli_run(&verb, argc, argv, key_digest, NULL);
+}
 
 int cmd_idblock(int argc, char **argv)
 {
-	const size_t count = sizeof(sub_verbs) / sizeof(sub_verbs[0]);
-	struct err err = {0};
+	static const struct cli_verb rows[] = {
+		{"create", run_create, "make and sign an ID block"},
+		{"inspect", run_inspect, "show an ID block and check its signatures"},
+		{"digest", run_digest, "the digest of a key"},
+	};
+	static const struct cli_verbs verbs = {"idblock",
+		"The signed statement about a launch that SNP firmware checks.", rows,
+		sizeof(rows) / sizeof(*rows)};
 
-	for (size_t i = 0; argc > 1 && i < count; i++)
-		if (strcmp(sub_verbs[i].name, argv[1]) == 0)
-			return sub_verbs[i].run(argc - 1, argv + 1);
-	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		printf("usage: assay idblock WHAT [options]\n\n");
-		for (size_t i = 0; i < count; i++)
-			printf("  %-11s %s\n", sub_verbs[i].name, sub_verbs[i].summary);
-		return ERR_EXIT_OK;
-	}
-	return cmd_refuse(err_fail(&err, -EINVAL,
-				  "idblock: create, inspect or digest (see assay idblock --help)"),
-		&err);
+	return cli_choose(&verbs, argc, argv);
 }

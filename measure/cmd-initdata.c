@@ -1,14 +1,14 @@
 /* assay initdata: documents, their digests, and the two forms they travel in. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "formats/initdata.h"
+#include "lib/base64.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
-#include "lib/base64.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
 
@@ -64,15 +64,6 @@ static int read_input(const char *path, struct input *ret, struct err *err)
 	return rc;
 }
 
-/* Writes to @path, or to stdout when it is NULL. */
-static int deliver(const struct buf *out, const char *path, struct err *err)
-{
-	if (path != NULL)
-		return io_publish(path, out->data, out->len, err);
-	fwrite(out->data, 1, out->len, stdout);
-	return 0;
-}
-
 /* --- create --- */
 
 static int choose_algorithm(const char *name, enum digest_alg *ret, struct err *err)
@@ -126,40 +117,22 @@ static void create_done(struct create *create)
 	opt_list_done(&create->texts);
 }
 
-static int create(const struct create *options, struct err *err)
+static int create(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct create *o = options;
 	INITDATA_AUTO initdata = {0};
 	BUF_AUTO out = {0};
-	int rc = choose_algorithm(options->algorithm, &initdata.algorithm, err);
+	int rc = choose_algorithm(o->algorithm, &initdata.algorithm, err);
 
-	for (size_t i = 0; rc == 0 && i < options->files.count; i++)
-		rc = add_pair(&initdata, options->files.items[i], false, err);
-	for (size_t i = 0; rc == 0 && i < options->texts.count; i++)
-		rc = add_pair(&initdata, options->texts.items[i], true, err);
+	(void)args;
+	(void)count;
+	for (size_t i = 0; rc == 0 && i < o->files.count; i++)
+		rc = add_pair(&initdata, o->files.items[i], false, err);
+	for (size_t i = 0; rc == 0 && i < o->texts.count; i++)
+		rc = add_pair(&initdata, o->texts.items[i], true, err);
 	if (rc == 0)
-		rc = initdata_write(&initdata, &out, err);
-	if (rc == 0)
-		rc = deliver(&out, options->out, err);
-	return rc;
-}
-
-/* Prints help, or runs nothing: what every sub-verb does with opt_parse's answer. 1 when help was printed. */
-static int parse(const struct opt_verb *verb, int argc, char **argv, char ***args, struct err *err)
-{
-	BUF_AUTO help = {0};
-	size_t count;
-	int rc = opt_parse(verb, argc, argv, args, &count, err);
-
-	if (rc != OPT_HELP)
-		return rc;
-	opt_help(verb, &help);
-	fputs(buf_cstr(&help), stdout);
-	return 1;
-}
-
-static int finish(int rc, const struct err *err)
-{
-	return rc < 0 ? cmd_refuse(rc, err) : ERR_EXIT_OK;
+		rc = initdata_write(&initdata, o->out != NULL ? &out : &ret->text, err);
+	return rc == 0 && o->out != NULL ? io_publish(o->out, out.data, out.len, err) : rc;
 }
 
 static int run_create(int argc, char **argv)
@@ -178,11 +151,8 @@ static int run_create(int argc, char **argv)
 		.summary = "Writes an initdata document.",
 		.opts = opts,
 	};
-	struct err err = {0};
-	char **args;
-	int rc = parse(&verb, argc, argv, &args, &err);
 
-	return finish(rc == 0 ? create(&o, &err) : rc, &err);
+	return cli_run(&verb, argc, argv, create, &o);
 }
 
 /* --- show --- */
@@ -265,31 +235,33 @@ struct show {
 	bool raw;
 };
 
-static int show(const char *path, const struct show *options, bool *ret_no, struct err *err)
+static int show(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct show *o = options;
 	struct input input __attribute__((cleanup(input_done))) = {.text = {0}};
 	const char *policy = NULL;
-	BUF_AUTO out = {0};
-	int rc = read_input(path, &input, err);
+	int rc = read_input(args[0], &input, err);
 
-	if (rc == 0 && options->entry != NULL) {
-		const char *value = initdata_get(&input.initdata, options->entry);
+	(void)count;
+	if (rc == 0 && o->entry != NULL) {
+		const char *value = initdata_get(&input.initdata, o->entry);
 
 		if (value == NULL)
-			return err_fail(err, -EINVAL, "%s: no entry %s", path, options->entry);
-		buf_str(&out, value);
-		return deliver(&out, NULL, err);
+			return err_fail(err, -EINVAL, "%s: no entry %s", args[0], o->entry);
+		buf_str(&ret->text, value);
+		return 0;
 	}
-	if (rc == 0 && options->raw)
-		return deliver(&input.text, NULL, err);
-	if (rc == 0 && options->baked != NULL)
-		rc = compare_policy(&input.initdata, options->baked, &policy, err);
+	if (rc == 0 && o->raw) {
+		buf_add(&ret->text, input.text.data, input.text.len);
+		return 0;
+	}
+	if (rc == 0 && o->baked != NULL)
+		rc = compare_policy(&input.initdata, o->baked, &policy, err);
 	if (rc == 0)
-		rc = show_document(&input, policy, &out, err);
-	if (rc == 0)
-		rc = deliver(&out, NULL, err);
-	*ret_no = policy != NULL && strcmp(policy, "differs") == 0;
-	return rc;
+		rc = show_document(&input, policy, &ret->text, err);
+	if (rc != 0)
+		return rc;
+	return policy != NULL && strcmp(policy, "differs") == 0 ? ERR_EXIT_NO : 0;
 }
 
 static int run_show(int argc, char **argv)
@@ -310,14 +282,8 @@ static int run_show(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	struct err err = {0};
-	bool no = false;
-	char **args;
-	int rc = parse(&verb, argc, argv, &args, &err);
 
-	if (rc == 0)
-		rc = show(args[0], &o, &no, &err);
-	return rc == 0 && no ? ERR_EXIT_NO : finish(rc, &err);
+	return cli_run(&verb, argc, argv, show, &o);
 }
 
 /* --- digest, annotate, image --- */
@@ -333,39 +299,44 @@ static int choose_platform(const char *name, enum initdata_platform *ret, struct
 	return err_fail(err, -EINVAL, "--tee: snp, tdx, cca or se");
 }
 
-static int print_digest(const char *path, const char *tee, bool base64, struct err *err)
+struct digest_options {
+	const char *tee;
+	bool base64;
+};
+
+static int print_digest(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct digest_options *o = options;
 	struct input input __attribute__((cleanup(input_done))) = {.text = {0}};
 	unsigned char digest[INITDATA_DIGEST_MAX];
 	char hex[2 * INITDATA_DIGEST_MAX + 1];
 	enum initdata_platform platform;
-	BUF_AUTO out = {0};
-	int rc = choose_platform(tee, &platform, err);
+	int rc = choose_platform(o->tee, &platform, err);
 
+	(void)count;
 	if (rc == 0)
-		rc = read_input(path, &input, err);
+		rc = read_input(args[0], &input, err);
 	if (rc == 0)
 		rc = initdata_digest(input.text.data, input.text.len, input.initdata.algorithm,
 			platform, digest, err);
 	if (rc != 0)
 		return rc;
 	hex_encode(digest, initdata_digest_size(platform), hex);
-	if (base64)
-		base64_encode(digest, initdata_digest_size(platform), &out);
+	if (o->base64)
+		base64_encode(digest, initdata_digest_size(platform), &ret->text);
 	else
-		buf_str(&out, hex);
-	buf_str(&out, "\n");
-	rc = buf_check(&out, err);
-	return rc == 0 ? deliver(&out, NULL, err) : rc;
+		buf_str(&ret->text, hex);
+	buf_str(&ret->text, "\n");
+	return 0;
 }
 
 static int run_digest(int argc, char **argv)
 {
-	const char *tee = NULL;
-	bool base64 = false;
+	struct digest_options o = {.tee = NULL};
 	const struct opt opts[] = {
-		{"tee", 0, OPT_STR, &tee, "snp|tdx|cca|se", "where the digest stands"},
-		{"base64", 0, OPT_FLAG, &base64, NULL,
+		{"tee", 0, OPT_STR, &o.tee, "snp|tdx|cca|se", "where the digest stands"},
+		{"base64", 0, OPT_FLAG, &o.base64, NULL,
 			"as QEMU's host-data= and mrconfigid= take it"},
 		OPT_END,
 	};
@@ -376,25 +347,24 @@ static int run_digest(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	struct err err = {0};
-	char **args;
-	int rc = parse(&verb, argc, argv, &args, &err);
 
-	return finish(rc == 0 ? print_digest(args[0], tee, base64, &err) : rc, &err);
+	return cli_run(&verb, argc, argv, print_digest, &o);
 }
 
-static int annotate(const char *path, bool yaml, struct err *err)
+static int annotate(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const bool *yaml = options;
 	struct input input __attribute__((cleanup(input_done))) = {.text = {0}};
-	BUF_AUTO out = {0};
-	int rc = read_input(path, &input, err);
+	int rc = read_input(args[0], &input, err);
 
-	if (yaml)
-		buf_str(&out, INITDATA_ANNOTATION ": ");
+	(void)count;
+	if (*yaml)
+		buf_str(&ret->text, INITDATA_ANNOTATION ": ");
 	if (rc == 0)
-		rc = initdata_annotation_write(input.text.data, input.text.len, &out, err);
-	buf_str(&out, "\n");
-	return rc == 0 ? deliver(&out, NULL, err) : rc;
+		rc = initdata_annotation_write(input.text.data, input.text.len, &ret->text, err);
+	buf_str(&ret->text, "\n");
+	return rc;
 }
 
 static int run_annotate(int argc, char **argv)
@@ -411,24 +381,25 @@ static int run_annotate(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	struct err err = {0};
-	char **args;
-	int rc = parse(&verb, argc, argv, &args, &err);
 
-	return finish(rc == 0 ? annotate(args[0], yaml, &err) : rc, &err);
+	return cli_run(&verb, argc, argv, annotate, &yaml);
 }
 
-static int make_image(const char *path, const char *to, struct err *err)
+static int make_image(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const char *to = *(const char **)options;
 	struct input input __attribute__((cleanup(input_done))) = {.text = {0}};
 	BUF_AUTO out = {0};
 	int rc = to == NULL ? err_fail(err, -EINVAL, "--output: required") : 0;
 
+	(void)count;
+	(void)ret;
 	if (rc == 0)
-		rc = read_input(path, &input, err);
+		rc = read_input(args[0], &input, err);
 	if (rc == 0)
 		rc = initdata_image_write(input.text.data, input.text.len, &out, err);
-	return rc == 0 ? deliver(&out, to, err) : rc;
+	return rc == 0 ? io_publish(to, out.data, out.len, err) : rc;
 }
 
 static int run_image(int argc, char **argv)
@@ -445,46 +416,22 @@ static int run_image(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	struct err err = {0};
-	char **args;
-	int rc = parse(&verb, argc, argv, &args, &err);
 
-	return finish(rc == 0 ? make_image(args[0], to, &err) : rc, &err);
+	return cli_run(&verb, argc, argv, make_image, &to);
 }
-
-static const struct {
-	const char *name, *summary;
-	int (*run)(int argc, char **argv);
-	char *full; /* for messages */
-} verbs[] = {
-	{"create", "write a document from files", run_create, (char[]){"initdata create"}},
-	{"show", "what a document, annotation or device holds", run_show,
-		(char[]){"initdata show"}},
-	{"digest", "HOST_DATA or MRCONFIGID", run_digest, (char[]){"initdata digest"}},
-	{"annotate", "the pod annotation's value", run_annotate, (char[]){"initdata annotate"}},
-	{"image", "the block device", run_image, (char[]){"initdata image"}},
-};
 
 int cmd_initdata(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	struct err err = {0};
+	static const struct cli_verb rows[] = {
+		{"create", run_create, "write a document from files"},
+		{"show", run_show, "what a document, annotation or device holds"},
+		{"digest", run_digest, "HOST_DATA or MRCONFIGID"},
+		{"annotate", run_annotate, "the pod annotation's value"},
+		{"image", run_image, "the block device"},
+	};
+	static const struct cli_verbs verbs = {"initdata",
+		"The document that configures a confidential guest from outside.", rows,
+		sizeof(rows) / sizeof(*rows)};
 
-	if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
-		printf("usage: assay initdata VERB [options]\n\n"
-		       "The document that configures a confidential guest from outside.\n\n");
-		for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-			printf("  %-10s %s\n", verbs[i].name, verbs[i].summary);
-		return ERR_EXIT_OK;
-	}
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
-		if (strcmp(what, verbs[i].name) == 0) {
-			argv[1] = verbs[i].full;
-			return verbs[i].run(argc - 1, argv + 1);
-		}
-	}
-	return cmd_refuse(err_fail(&err, -EINVAL,
-				  "initdata: create, show, digest, annotate or image (see assay "
-				  "initdata --help)"),
-		&err);
+	return cli_choose(&verbs, argc, argv);
 }

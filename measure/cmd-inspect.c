@@ -1,7 +1,7 @@
 /* assay inspect: what a firmware image says about itself, as text or as the metadata document of `measure snp`. */
-#include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/opt.h"
@@ -39,25 +39,27 @@ static void make_text(struct buf *to, const struct snp_image *image)
 	add_facts(to, image);
 }
 
-static int inspect(const char *path, const char *format, struct buf *to, struct err *err)
+static int inspect(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
-	bool json = format != NULL && strcmp(format, "json") == 0;
+	const char *path = args[0];
+	bool json;
 	SNP_IMAGE_AUTO image = {.from_file = false};
 	JSON_AUTO *doc = NULL;
-	int rc;
+	int rc = cli_format(*(const char **)options, &json, err);
 
-	if (!json && format != NULL && strcmp(format, "text") != 0)
-		return err_fail(err, -EINVAL, "--format: text or json, not %s", format);
-	rc = snp_image_read(path, &image, err);
+	(void)count;
+	if (rc == 0)
+		rc = snp_image_read(path, &image, err);
 	if (rc != 0)
 		return rc;
 	rc = snp_meta_json(&image, &doc, err);
 	if (rc != 0)
 		return err_wrap(err, "%s", path);
 	if (json)
-		return json_doc_write(doc, to, err);
-	make_text(to, &image);
-	return buf_check(to, err);
+		return json_doc_write(doc, &ret->text, err);
+	make_text(&ret->text, &image);
+	return 0;
 }
 
 int cmd_inspect(int argc, char **argv)
@@ -67,25 +69,14 @@ int cmd_inspect(int argc, char **argv)
 		{"format", 0, OPT_STR, &format, "text|json", "of the output; text unless given"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"inspect FIRMWARE [--format json]",
-		"Shows what an SNP launch digest needs to know of a firmware; as JSON, what "
-		"`measure snp "
-		"--firmware-meta` takes.",
-		opts, 1, 1};
-	BUF_AUTO text = {0};
-	struct err err = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {
+		.usage = "inspect FIRMWARE [--format json]",
+		.summary = "Shows what an SNP launch digest needs to know of a firmware; as JSON, "
+			   "what `measure snp --firmware-meta` takes.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+	};
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &text);
-		fputs(buf_cstr(&text), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
-		rc = inspect(args[0], format, &text, &err);
-	if (rc == 0 && (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout) != 0))
-		rc = err_sys(&err, "standard output");
-	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return cli_run(&verb, argc, argv, inspect, &format);
 }

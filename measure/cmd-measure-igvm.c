@@ -1,7 +1,7 @@
 /* assay measure igvm: launch measurements of IGVM files. */
-#include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/opt.h"
@@ -28,8 +28,6 @@ static int read_options(
 		launch->tee = IGVM_TEE_TDX;
 	else if (o->tee != NULL && strcmp(o->tee, "snp") != 0)
 		return err_fail(err, -EINVAL, "--tee: snp or tdx, not %s", o->tee);
-	if (o->format != NULL && strcmp(o->format, "text") != 0 && strcmp(o->format, "json") != 0)
-		return err_fail(err, -EINVAL, "--format: text or json, not %s", o->format);
 	launch->vcpus = o->vcpus > UINT32_MAX ? 0 : (uint32_t)o->vcpus;
 	launch->profile = o->vmm;
 	if (launch->profile == NULL)
@@ -95,38 +93,41 @@ static int make_text(const struct igvm_result *result, const struct derive *deri
 	return rc != 0 ? rc : buf_check(to, err);
 }
 
-static int measure(const struct options *o, const char *path, struct warn *warn, struct buf *to,
-	struct err *err)
+static int measure(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
-	struct igvm_launch launch = {.path = path};
+	const struct options *o = options;
+	struct igvm_launch launch = {.path = args[0]};
 	struct igvm_result result;
 	struct snp_cpu cpu;
+	WARN_AUTO warn = {.count = 0};
 	DERIVE_AUTO derive = {.alg = DIGEST_SHA384};
 	struct derive *recorder = o->explain ? &derive : NULL;
-	int rc = read_options(o, &launch, &cpu, err);
+	bool json;
+	int rc = cli_format(o->format, &json, err);
 
+	(void)count;
+	if (rc == 0)
+		rc = read_options(o, &launch, &cpu, err);
 	derive.name = register_name(&launch);
 	if (rc == 0)
-		rc = igvm_launch_measure(&launch, recorder, warn, &result, err);
+		rc = igvm_launch_measure(&launch, recorder, &warn, &result, err);
 	if (rc != 0)
 		return rc;
-	if (o->strict && warn->count > 0)
-		return err_fail(err, -EINVAL, "--strict: %s", warn->lines[0]);
-	if (o->format != NULL && strcmp(o->format, "json") == 0)
-		return make_json(&launch, &result, recorder, warn, to, err);
-	return make_text(&result, recorder, to, err);
+	if (o->strict && warn.count > 0)
+		return err_fail(err, -EINVAL, "--strict: %s", warn.lines[0]);
+	for (size_t i = 0; i < warn.count; i++)
+		cli_note(ret, "warning: %s", warn.lines[i]);
+	if (json)
+		return make_json(&launch, &result, recorder, &warn, &ret->text, err);
+	return make_text(&result, recorder, &ret->text, err);
 }
 
-static int print_help(const struct opt_verb *verb)
+static void add_profiles(struct buf *text)
 {
-	BUF_AUTO text = {0};
-
-	opt_help(verb, &text);
-	buf_str(&text, "\nProfiles:\n");
+	buf_str(text, "\nProfiles:\n");
 	for (const struct igvm_profile_name *p = igvm_launch_profiles(); p->name != NULL; p++)
-		buf_fmt(&text, "  %-14s %s\n", p->name, p->source);
-	fputs(buf_cstr(&text), stdout);
-	return ERR_EXIT_OK;
+		buf_fmt(text, "  %-14s %s\n", p->name, p->source);
 }
 
 int cmd_measure_igvm(int argc, char **argv)
@@ -146,25 +147,15 @@ int cmd_measure_igvm(int argc, char **argv)
 		{"strict", 0, OPT_FLAG, &o.strict, NULL, "refuse what is warned of"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"measure igvm FILE [options]",
-		"Computes the launch measurement of a guest that an IGVM file describes.", opts, 1,
-		1};
-	WARN_AUTO warn = {.count = 0};
-	struct err err = {0};
-	BUF_AUTO text = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {
+		.usage = "measure igvm FILE [options]",
+		.summary =
+			"Computes the launch measurement of a guest that an IGVM file describes.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+		.more = add_profiles,
+	};
 
-	if (rc == OPT_HELP)
-		return print_help(&verb);
-	if (rc == 0)
-		rc = measure(&o, args[0], &warn, &text, &err);
-	if (rc == 0 && (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout) != 0))
-		rc = err_sys(&err, "standard output");
-	if (rc != 0)
-		return cmd_refuse(rc, &err);
-	for (size_t i = 0; i < warn.count; i++)
-		fprintf(stderr, "assay: warning: %s\n", warn.lines[i]);
-	return ERR_EXIT_OK;
+	return cli_run(&verb, argc, argv, measure, &o);
 }

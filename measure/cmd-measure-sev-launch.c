@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/opt.h"
@@ -61,6 +62,28 @@ static int read_options(const struct options *o, struct sev_keyed *keyed, struct
 	return read_api(o->api, keyed, err);
 }
 
+static int measure(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
+{
+	const struct options *o = options;
+	unsigned char measurement[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+	struct sev_keyed keyed = {.policy = 0};
+	int rc = read_options(o, &keyed, err);
+
+	(void)args;
+	(void)count;
+	if (rc == 0)
+		rc = read_tik(o->tik, &keyed, err);
+	if (rc == 0)
+		rc = sev_keyed_measurement(&keyed, measurement, err);
+	if (rc != 0)
+		return rc;
+	hex_encode(measurement, sizeof(measurement), hex);
+	buf_fmt(&ret->text, "%s\n", hex);
+	return 0;
+}
+
 int cmd_measure_sev_launch(int argc, char **argv)
 {
 	struct options o = {.policy = UINT64_MAX, .build = UINT64_MAX};
@@ -74,36 +97,14 @@ int cmd_measure_sev_launch(int argc, char **argv)
 		{"build", 0, OPT_U64, &o.build, "N", "its build number"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"measure sev-launch --digest HEX --tik FILE --policy N "
-				      "--nonce HEX --api M.m --build N",
-		"Computes the launch measurement that a SEV or SEV-ES platform must show its "
-		"guest's owner.",
-		opts, 0, 0};
-	unsigned char measurement[SHA256_SIZE];
-	char hex[2 * SHA256_SIZE + 1];
-	struct sev_keyed keyed = {.policy = 0};
-	struct err err = {0};
-	BUF_AUTO text = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {
+		.usage = "measure sev-launch --digest HEX --tik FILE --policy N --nonce HEX --api "
+			 "M.m --build N",
+		.summary =
+			"Computes the launch measurement that a SEV or SEV-ES platform must show "
+			"its guest's owner.",
+		.opts = opts,
+	};
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &text);
-		fputs(buf_cstr(&text), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
-		rc = read_options(&o, &keyed, &err);
-	if (rc == 0)
-		rc = read_tik(o.tik, &keyed, &err);
-	if (rc == 0)
-		rc = sev_keyed_measurement(&keyed, measurement, &err);
-	if (rc != 0)
-		return cmd_refuse(rc, &err);
-	hex_encode(measurement, sizeof(measurement), hex);
-	printf("%s\n", hex);
-	if (fflush(stdout) != 0)
-		return cmd_refuse(err_sys(&err, "standard output"), &err);
-	return ERR_EXIT_OK;
+	return cli_run(&verb, argc, argv, measure, &o);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/opt.h"
@@ -216,6 +217,7 @@ static int print_json(const struct snp_request *request, const struct derive *de
 	return 0;
 }
 
+/* A fleet goes out row by row: it can be larger than what should be kept in memory. */
 static int print(
 	const struct snp_request *request, const struct derive *derive, bool json, struct err *err)
 {
@@ -234,39 +236,39 @@ static int print(
 		buf_done(&out.pending);
 		return rc;
 	}
-	for (size_t i = 0; i < request->warn.count; i++)
-		fprintf(stderr, "assay: warning: %s\n", request->warn.lines[i]);
 	return out_finish(&out, err);
 }
 
-static int measure(struct snp_request *request, struct err *err)
+static int measure(
+	void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	struct snp_request *request = options;
 	const struct snp_options *o = request->options;
 	DERIVE_AUTO derive = {.name = "launch_digest",
 		.alg = request->tee == SNP_TEE_SNP ? DIGEST_SHA384 : DIGEST_SHA256};
 	struct derive *recorder = o->explain ? &derive : NULL;
-	bool json = o->format != NULL && strcmp(o->format, "json") == 0;
-	int rc;
+	bool json;
+	int rc = cli_format(o->format, &json, err);
 
-	if (!json && o->format != NULL && strcmp(o->format, "text") != 0)
-		return err_fail(err, -EINVAL, "--format: text or json, not %s", o->format);
-	rc = snp_request_load(request, err);
+	(void)args;
+	(void)count;
+	if (rc == 0)
+		rc = snp_request_load(request, err);
 	if (rc == 0)
 		rc = snp_request_run(request, recorder, err);
-	return rc != 0 ? rc : print(request, recorder, json, err);
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < request->warn.count; i++)
+		cli_note(ret, "warning: %s", request->warn.lines[i]);
+	return print(request, recorder, json, err);
 }
 
-static int print_help(const struct opt_verb *verb)
+static void add_profiles(struct buf *text)
 {
-	BUF_AUTO text = {0};
-
-	opt_help(verb, &text);
-	buf_str(&text, "\nVMM profiles:\n");
+	buf_str(text, "\nVMM profiles:\n");
 	for (const struct snp_profile *p = snp_profile_next(NULL); p != NULL;
 		p = snp_profile_next(p))
-		buf_fmt(&text, "  %-14s %s\n", p->name, p->source);
-	fputs(buf_cstr(&text), stdout);
-	return ERR_EXIT_OK;
+		buf_fmt(text, "  %-14s %s\n", p->name, p->source);
 }
 
 static int run(enum snp_tee tee, const char *usage, const char *summary, int argc, char **argv)
@@ -300,26 +302,18 @@ static int run(enum snp_tee tee, const char *usage, const char *summary, int arg
 		{"strict", 0, OPT_FLAG, &o.strict, NULL, "refuse what is warned of"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {usage, summary, opts, 0, 0};
+	const struct opt_verb verb = {
+		.usage = usage, .summary = summary, .opts = opts, .more = add_profiles};
 	SNP_REQUEST_AUTO request = {.options = &o, .tee = tee};
-	struct err err = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
 
-	if (rc == OPT_HELP)
-		return print_help(&verb);
-	if (rc == 0)
-		rc = measure(&request, &err);
-	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return cli_run(&verb, argc, argv, measure, &request);
 }
 
 int cmd_measure_snp(int argc, char **argv)
 {
 	return run(SNP_TEE_SNP, "measure snp --firmware FILE --vcpus N --cpu CPU [options]",
 		"Computes the launch digest of SEV-SNP guests: one shape, or every combination of "
-		"the "
-		"lists given.",
+		"the lists given.",
 		argc, argv);
 }
 

@@ -1,8 +1,8 @@
 /* assay policy: what an agent policy answers, and where it stands in an image. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "formats/rego.h"
 #include "lib/io.h"
 #include "lib/json.h"
@@ -77,28 +77,26 @@ static void write_text(const struct rego_policy *policy, size_t version, struct 
 		rego_is_locked(policy) ? "yes" : "no");
 }
 
-static int check(const char *path, const struct check *options, bool *ret_no, struct err *err)
+static int check(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct check *o = options;
 	size_t version = kata_version_count - 1;
 	struct rego_policy policy;
-	BUF_AUTO text = {0}, out = {0};
-	int rc = options->version != NULL ? kata_version_find(options->version, &version, err) : 0;
+	BUF_AUTO text = {0};
+	int rc = o->version != NULL ? kata_version_find(o->version, &version, err) : 0;
 
+	(void)count;
 	if (rc == 0)
-		rc = read_policy(path, &text, &policy, err);
-	if (rc == 0 && options->json)
-		rc = write_json(&policy, version, &out, err);
+		rc = read_policy(args[0], &text, &policy, err);
+	if (rc == 0 && o->json)
+		rc = write_json(&policy, version, &ret->text, err);
 	if (rc != 0)
 		return rc;
-	if (!options->json)
-		write_text(&policy, version, &out);
-	rc = buf_check(&out, err);
-	if (rc != 0)
-		return rc;
-	fputs(buf_cstr(&out), stdout);
-	*ret_no = (options->locked && !rego_is_locked(&policy)) ||
-		  (options->complete && count_missing(&policy, version) > 0);
-	return 0;
+	if (!o->json)
+		write_text(&policy, version, &ret->text);
+	if (o->locked && !rego_is_locked(&policy))
+		return ERR_EXIT_NO;
+	return o->complete && count_missing(&policy, version) > 0 ? ERR_EXIT_NO : 0;
 }
 
 static int run_check(int argc, char **argv)
@@ -121,23 +119,8 @@ static int run_check(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	BUF_AUTO help = {0};
-	struct err err = {0};
-	bool no = false;
-	char **args;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &help);
-		fputs(buf_cstr(&help), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
-		rc = check(args[0], &o, &no, &err);
-	if (rc != 0)
-		return cmd_refuse(rc, &err);
-	return no ? ERR_EXIT_NO : ERR_EXIT_OK;
+	return cli_run(&verb, argc, argv, check, &o);
 }
 
 static int write_tree(const char *to, const struct buf *text, struct err *err)
@@ -150,29 +133,36 @@ static int write_tree(const char *to, const struct buf *text, struct err *err)
 	return rc == 0 ? io_stage_commit(&stage, err) : rc;
 }
 
-static int bake(const char *path, const char *to, bool debug, struct err *err)
+struct bake {
+	const char *to;
+	bool debug;
+};
+
+static int bake(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct bake *o = options;
 	struct rego_policy policy;
 	BUF_AUTO text = {0};
-	int rc = to == NULL ? err_fail(err, -EINVAL, "--output: required") : 0;
+	int rc = o->to == NULL ? err_fail(err, -EINVAL, "--output: required") : 0;
 
+	(void)count;
+	(void)ret;
 	if (rc == 0)
-		rc = read_policy(path, &text, &policy, err);
-	if (rc == 0 && !debug && !rego_is_locked(&policy))
+		rc = read_policy(args[0], &text, &policy, err);
+	if (rc == 0 && !o->debug && !rego_is_locked(&policy))
 		rc = err_fail(err, -EKEYREJECTED,
 			"%s: not locked (assay policy check says why); --debug bakes it all the "
 			"same",
-			path);
-	return rc == 0 ? write_tree(to, &text, err) : rc;
+			args[0]);
+	return rc == 0 ? write_tree(o->to, &text, err) : rc;
 }
 
 static int run_bake(int argc, char **argv)
 {
-	const char *to = NULL;
-	bool debug = false;
+	struct bake o = {.to = NULL};
 	const struct opt opts[] = {
-		{"output", 'o', OPT_STR, &to, "DIR", "the overlay directory to make"},
-		{"debug", 0, OPT_FLAG, &debug, NULL, "a policy that is not locked"},
+		{"output", 'o', OPT_STR, &o.to, "DIR", "the overlay directory to make"},
+		{"debug", 0, OPT_FLAG, &o.debug, NULL, "a policy that is not locked"},
 		OPT_END,
 	};
 	const struct opt_verb verb = {
@@ -183,44 +173,19 @@ static int run_bake(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	BUF_AUTO help = {0};
-	struct err err = {0};
-	char **args;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &help);
-		fputs(buf_cstr(&help), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
-		rc = bake(args[0], to, debug, &err);
-	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return cli_run(&verb, argc, argv, bake, &o);
 }
 
 int cmd_policy(int argc, char **argv)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	struct err err = {0};
+	static const struct cli_verb rows[] = {
+		{"check", run_check, "what it answers to each request, and whether it is locked"},
+		{"bake", run_bake, "an overlay that puts it into an image"},
+	};
+	static const struct cli_verbs verbs = {"policy",
+		"The policy that decides which of the host's requests a guest's agent answers.",
+		rows, sizeof(rows) / sizeof(*rows)};
 
-	if (strcmp(what, "--help") == 0 || strcmp(what, "-h") == 0) {
-		fputs("usage: assay policy check|bake FILE [options]\n\n"
-		      "The policy that decides which of the host's requests a guest's agent "
-		      "answers.\n\n"
-		      "  check      what it answers to each, and whether it is locked\n"
-		      "  bake       an overlay that puts it into an image\n",
-			stdout);
-		return ERR_EXIT_OK;
-	}
-	if (strcmp(what, "check") == 0) {
-		argv[1] = (char[]){"policy check"};
-		return run_check(argc - 1, argv + 1);
-	}
-	if (strcmp(what, "bake") == 0) {
-		argv[1] = (char[]){"policy bake"};
-		return run_bake(argc - 1, argv + 1);
-	}
-	return cmd_refuse(
-		err_fail(&err, -EINVAL, "policy: check or bake (see assay policy --help)"), &err);
+	return cli_choose(&verbs, argc, argv);
 }

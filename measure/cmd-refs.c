@@ -1,7 +1,7 @@
 /* assay refs: golden values in the form that a verifier reads. */
-#include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/opt.h"
@@ -75,7 +75,8 @@ static int write_all(const struct golden_outputs *outputs, const char *to, struc
 	return rc == 0 ? io_stage_commit(&stage, err) : rc;
 }
 
-static int deliver(const struct golden_outputs *outputs, const char *to, struct err *err)
+static int deliver(const struct golden_outputs *outputs, const char *to, struct cli_result *ret,
+	struct err *err)
 {
 	const struct buf *bytes = &outputs->items[0].bytes;
 
@@ -86,12 +87,11 @@ static int deliver(const struct golden_outputs *outputs, const char *to, struct 
 		return write_all(outputs, to, err);
 	if (to != NULL)
 		return io_publish(to, bytes->data, bytes->len, err);
-	if (fwrite(bytes->data, 1, bytes->len, stdout) != bytes->len || fflush(stdout) != 0)
-		return err_sys(err, "standard output");
+	buf_add(&ret->text, bytes->data, bytes->len);
 	return 0;
 }
 
-static int run(const struct refs *refs, struct err *err)
+static int write_form(const struct refs *refs, struct cli_result *ret, struct err *err)
 {
 	GOLDEN_OUTPUTS_AUTO outputs = {.count = 0};
 	WARN_AUTO gaps = {.count = 0};
@@ -101,15 +101,16 @@ static int run(const struct refs *refs, struct err *err)
 		rc = err_fail(err, -EINVAL, "--strict: %s%s", gaps.lines[0],
 			gaps.count > 1 ? " (and more)" : "");
 	if (rc == 0)
-		rc = deliver(&outputs, refs->output, err);
-	for (size_t i = 0; rc == 0 && i < gaps.count; i++)
-		fprintf(stderr, "assay: warning: %s\n", gaps.lines[i]);
+		rc = deliver(&outputs, refs->output, ret, err);
+	for (size_t i = 0; i < gaps.count; i++)
+		cli_note(ret, "warning: %s", gaps.lines[i]);
 	return rc;
 }
 
 /* refs c8s --check: whether CDS would load a policy that somebody wrote. */
-static int check(const struct refs *refs, struct err *err)
+static int check(const struct refs *refs, struct cli_result *ret, struct err *err)
 {
+	static const char loose[] = "images without RTMR1 or RTMR2 let any kernel pass";
 	struct c8s_policy_facts facts = {.images = 0};
 	BUF_AUTO text = {0};
 	int rc;
@@ -122,14 +123,12 @@ static int check(const struct refs *refs, struct err *err)
 	if (rc != 0)
 		return rc;
 	if (refs->strict && facts.loose > 0)
-		return err_fail(err, -EINVAL,
-			"%s: --strict: %zu images without RTMR1 or RTMR2 let any kernel pass",
-			refs->path, facts.loose);
-	printf("%s: %zu images, %s\n", refs->path, facts.images, golden_tee_name(facts.tee));
+		return err_fail(
+			err, -EINVAL, "%s: --strict: %zu %s", refs->path, facts.loose, loose);
+	buf_fmt(&ret->text, "%s: %zu images, %s\n", refs->path, facts.images,
+		golden_tee_name(facts.tee));
 	if (facts.loose > 0)
-		fprintf(stderr,
-			"assay: warning: %zu images without RTMR1 or RTMR2 let any kernel pass\n",
-			facts.loose);
+		cli_note(ret, "warning: %zu %s", facts.loose, loose);
 	return 0;
 }
 
@@ -142,6 +141,29 @@ static int read_args(struct refs *refs, char **args, size_t count, struct err *e
 	refs->form = count == 2 ? args[0] : refs->format;
 	refs->path = args[count - 1];
 	return 0;
+}
+
+static int run(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
+{
+	struct refs *refs = options;
+	int rc;
+
+	if (refs->format != NULL && strcmp(refs->format, "list") == 0) {
+		list_forms(&ret->text);
+		return 0;
+	}
+	if (count == 0)
+		return err_fail(err, -EINVAL, "usage: assay refs FORM GOLDEN [options]");
+	rc = read_args(refs, args, count, err);
+	if (rc != 0)
+		return rc;
+	return refs->check ? check(refs, ret, err) : write_form(refs, ret, err);
+}
+
+static void add_forms(struct buf *text)
+{
+	buf_str(text, "\nForms:\n");
+	list_forms(text);
 }
 
 int cmd_refs(int argc, char **argv)
@@ -166,30 +188,14 @@ int cmd_refs(int argc, char **argv)
 			"write there; a directory for forms of several files"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"refs FORM GOLDEN [options]",
-		"Writes the tuples of a golden document in the form that a verifier reads.", opts,
-		0, 2};
-	BUF_AUTO text = {0};
-	struct err err = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {
+		.usage = "refs FORM GOLDEN [options]",
+		.summary = "Writes the tuples of a golden document in the form that a verifier "
+			   "reads.",
+		.opts = opts,
+		.args_max = 2,
+		.more = add_forms,
+	};
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &text);
-		buf_str(&text, "\nForms:\n");
-	}
-	if (rc == OPT_HELP ||
-		(rc == 0 && refs.format != NULL && strcmp(refs.format, "list") == 0)) {
-		list_forms(&text);
-		fputs(buf_cstr(&text), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0 && count == 0)
-		rc = err_fail(&err, -EINVAL, "usage: assay %s", verb.usage);
-	if (rc == 0)
-		rc = read_args(&refs, args, count, &err);
-	if (rc == 0)
-		rc = refs.check ? check(&refs, &err) : run(&refs, &err);
-	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return cli_run(&verb, argc, argv, run, &refs);
 }

@@ -1,9 +1,9 @@
 /* assay replay: event logs of measured boot, and whether they explain the registers of a quote or
  * TD report. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
@@ -159,38 +159,31 @@ static int make_json(const struct replay *replay, struct buf *to, struct err *er
 	return json_doc_write(doc, to, err);
 }
 
-static int run(const struct options *o, const char *path, bool *ret_explained, struct err *err)
+static int run(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct options *o = options;
 	REPLAY_AUTO_FREE replay = {.events = NULL};
 	BUF_AUTO log = {0};
-	BUF_AUTO text = {0};
 	enum replay_kind kind = REPLAY_AUTO;
-	bool json = o->format != NULL && strcmp(o->format, "json") == 0;
-	int rc;
+	bool json;
+	int rc = cli_format(o->format, &json, err);
 
-	if (!json && o->format != NULL && strcmp(o->format, "text") != 0)
-		return err_fail(err, -EINVAL, "--format: text or json, not %s", o->format);
-	rc = read_kind(o->kind, &kind, err);
+	(void)count;
 	if (rc == 0)
-		rc = io_read_file(path, LOG_MAX, &log, err);
+		rc = read_kind(o->kind, &kind, err);
 	if (rc == 0)
-		rc = replay_log(log.data, log.len, kind, o->bank, path, &replay, err);
+		rc = io_read_file(args[0], LOG_MAX, &log, err);
+	if (rc == 0)
+		rc = replay_log(log.data, log.len, kind, o->bank, args[0], &replay, err);
 	if (rc == 0)
 		rc = read_evidence(o->evidence, &replay, err);
+	if (rc == 0 && json)
+		rc = make_json(&replay, &ret->text, err);
 	if (rc != 0)
 		return rc;
-	if (json)
-		rc = make_json(&replay, &text, err);
-	else
-		make_text(&replay, &text);
-	if (rc == 0)
-		rc = buf_check(&text, err);
-	if (rc != 0)
-		return rc;
-	if (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout) != 0)
-		return err_sys(err, "standard output");
-	*ret_explained = explains_all(&replay);
-	return 0;
+	if (!json)
+		make_text(&replay, &ret->text);
+	return explains_all(&replay) ? 0 : ERR_EXIT_NO;
 }
 
 int cmd_replay(int argc, char **argv)
@@ -207,28 +200,16 @@ int cmd_replay(int argc, char **argv)
 		{"format", 0, OPT_STR, &o.format, "text|json", "of the output; text unless given"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"replay LOG [--evidence FILE] [options]",
-		"Replays an event log (CCEL, TPM, or JSON as dstack writes it): every register, "
-		"every "
-		"event, and how far an event's data are bound by its digest. Exits with 1 when the "
-		"evidence has a register that the log does not explain.",
-		opts, 1, 1};
-	struct err err = {0};
-	bool explained = true;
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	const struct opt_verb verb = {
+		.usage = "replay LOG [--evidence FILE] [options]",
+		.summary = "Replays an event log (CCEL, TPM, or JSON as dstack writes it): every "
+			   "register, every event, and how far an event's data are bound by its "
+			   "digest. Exits with 1 when the evidence has a register that the log "
+			   "does not explain.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+	};
 
-	if (rc == OPT_HELP) {
-		BUF_AUTO text = {0};
-
-		opt_help(&verb, &text);
-		fputs(buf_cstr(&text), stdout);
-		return ERR_EXIT_OK;
-	}
-	if (rc == 0)
-		rc = run(&o, args[0], &explained, &err);
-	if (rc != 0)
-		return cmd_refuse(rc, &err);
-	return explained ? ERR_EXIT_OK : ERR_EXIT_NO;
+	return cli_run(&verb, argc, argv, run, &o);
 }

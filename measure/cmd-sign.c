@@ -1,8 +1,8 @@
 /* assay sign, assay verify: a signed statement about every file of a directory. */
 #define _GNU_SOURCE
-#include <stdio.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/opt.h"
@@ -23,101 +23,100 @@ static int bundle_path(const char *dir, char **ret, struct err *err)
 	return 0;
 }
 
-/* Help, or an error, or 0. */
-static int parse(const struct opt_verb *verb, int argc, char **argv, char ***args, struct err *err)
-{
-	BUF_AUTO help = {0};
-	size_t count;
-	int rc = opt_parse(verb, argc, argv, args, &count, err);
+struct sign_options {
+	const char *key, *bundle;
+};
 
-	if (rc == OPT_HELP) {
-		opt_help(verb, &help);
-		fputs(buf_cstr(&help), stdout);
-	}
-	return rc;
-}
-
-static int sign(const char *dir, const char *key_path, const char *to, struct err *err)
+static int sign(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct sign_options *o = options;
+	const char *dir = args[0];
 	SIGN_KEY_AUTO key = {.pkey = NULL};
 	JSON_AUTO *statement = NULL;
 	BUF_AUTO bundle = {0};
 	char *beside AUTO_FREE = NULL;
-	int rc = key_path == NULL ? err_fail(err, -EINVAL, "--key: required") : 0;
+	int rc = o->key == NULL ? err_fail(err, -EINVAL, "--key: required") : 0;
+
+	(void)count;
+	(void)ret;
 
 	if (rc == 0)
 		rc = bundle_path(dir, &beside, err);
 	if (rc == 0)
-		rc = sign_key_private(key_path, &key, err);
+		rc = sign_key_private(o->key, &key, err);
 	if (rc == 0)
 		rc = sign_statement(dir, &statement, err);
 	if (rc == 0)
 		rc = sign_bundle(statement, &key, &bundle, err);
-	return rc == 0 ? io_publish(to != NULL ? to : beside, bundle.data, bundle.len, err) : rc;
+	if (rc != 0)
+		return rc;
+	return io_publish(o->bundle != NULL ? o->bundle : beside, bundle.data, bundle.len, err);
 }
 
 int cmd_sign(int argc, char **argv)
 {
-	const char *key = NULL, *to = NULL;
+	struct sign_options o = {.key = NULL};
 	const struct opt opts[] = {
-		{"key", 'k', OPT_STR, &key, "FILE",
+		{"key", 'k', OPT_STR, &o.key, "FILE",
 			"private key in PEM: ECDSA P-256, P-384 or Ed25519"},
-		{"output", 'o', OPT_STR, &to, "FILE", "the bundle; default: DIR.sigstore.json"},
+		{"output", 'o', OPT_STR, &o.bundle, "FILE",
+			"the bundle; default: DIR.sigstore.json"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"sign DIR --key FILE [-o FILE]",
-		"Signs a statement about every file of a directory, as a Sigstore bundle.", opts, 1,
-		1};
-	struct err err = {0};
-	char **args;
-	int rc = parse(&verb, argc, argv, &args, &err);
+	const struct opt_verb verb = {
+		.usage = "sign DIR --key FILE [-o FILE]",
+		.summary =
+			"Signs a statement about every file of a directory, as a Sigstore bundle.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+	};
 
-	if (rc == 0)
-		rc = sign(args[0], key, to, &err);
-	return rc >= 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return cli_run(&verb, argc, argv, sign, &o);
 }
 
-static int verify(const char *dir, const char *key_path, const char *path, struct err *err)
+static int verify(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct sign_options *o = options;
 	SIGN_KEY_AUTO key = {.pkey = NULL};
 	JSON_AUTO *statement = NULL;
 	BUF_AUTO bundle = {0};
 	char *beside AUTO_FREE = NULL;
-	int rc = key_path == NULL ? err_fail(err, -EINVAL, "--key: required") : 0;
+	const char *path;
+	int rc = o->key == NULL ? err_fail(err, -EINVAL, "--key: required") : 0;
 
+	(void)count;
 	if (rc == 0)
-		rc = bundle_path(dir, &beside, err);
-	if (rc == 0 && path == NULL)
-		path = beside;
+		rc = bundle_path(args[0], &beside, err);
+	path = o->bundle != NULL ? o->bundle : beside;
 	if (rc == 0)
-		rc = sign_key_public(key_path, &key, err);
+		rc = sign_key_public(o->key, &key, err);
 	if (rc == 0)
 		rc = io_read_file(path, SIGN_BUNDLE_MAX, &bundle, err);
 	if (rc == 0)
-		rc = sign_verify(bundle.data, bundle.len, path, &key, dir, &statement, err);
+		rc = sign_verify(bundle.data, bundle.len, path, &key, args[0], &statement, err);
 	if (rc == 0)
-		printf("%s: %zu files, signed by %s\n", dir,
+		buf_fmt(&ret->text, "%s: %zu files, signed by %s\n", args[0],
 			json_array_size(json_object_get(statement, "subject")), key.hint);
 	return rc;
 }
 
 int cmd_verify(int argc, char **argv)
 {
-	const char *key = NULL, *bundle = NULL;
+	struct sign_options o = {.key = NULL};
 	const struct opt opts[] = {
-		{"key", 'k', OPT_STR, &key, "FILE", "public key in PEM"},
-		{"bundle", 'b', OPT_STR, &bundle, "FILE", "default: DIR.sigstore.json"},
+		{"key", 'k', OPT_STR, &o.key, "FILE", "public key in PEM"},
+		{"bundle", 'b', OPT_STR, &o.bundle, "FILE", "default: DIR.sigstore.json"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"verify DIR --key FILE [--bundle FILE]",
-		"Checks a bundle's signature, and that the directory holds exactly the files that "
-		"were signed.",
-		opts, 1, 1};
-	struct err err = {0};
-	char **args;
-	int rc = parse(&verb, argc, argv, &args, &err);
+	const struct opt_verb verb = {
+		.usage = "verify DIR --key FILE [--bundle FILE]",
+		.summary = "Checks a bundle's signature, and that the directory holds exactly the "
+			   "files that were signed.",
+		.opts = opts,
+		.args_min = 1,
+		.args_max = 1,
+	};
 
-	if (rc == 0)
-		rc = verify(args[0], key, bundle, &err);
-	return rc >= 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return cli_run(&verb, argc, argv, verify, &o);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
@@ -295,12 +296,12 @@ static int make_text(const struct request *request, struct buf *to, struct err *
 	return buf_check(to, err);
 }
 
-/* Why registers are missing goes beside the result, on stderr: the same for all shapes. */
-static void print_missing(const struct request *request)
+/* Why registers are missing goes beside the result: the same for all shapes. */
+static void note_missing(const struct request *request, struct cli_result *ret)
 {
 	for (int reg = 0; reg < TDX_REGISTERS && request->input.want == 0; reg++)
 		if (request->regs[0].why_not[reg][0] != '\0')
-			fprintf(stderr, "assay: no %s: %s\n", tdx_register_name(reg),
+			cli_note(ret, "no %s: %s", tdx_register_name(reg),
 				request->regs[0].why_not[reg]);
 }
 
@@ -403,40 +404,33 @@ static int make_json(const struct request *request, struct buf *to, struct err *
 	return rc != 0 ? rc : json_doc_write(doc, to, err);
 }
 
-static int run(struct request *request, struct err *err)
+static int run(void *options, char **args, size_t count, struct cli_result *ret, struct err *err)
 {
-	BUF_AUTO text = {0};
+	struct request *request = options;
 	int rc = load(request, err);
 
+	(void)args;
+	(void)count;
 	if (rc == 0)
 		rc = measure(request, err);
-	if (rc == 0)
-		rc = request->json ? make_json(request, &text, err)
-				   : make_text(request, &text, err);
 	if (rc != 0)
 		return rc;
-	if (!request->json)
-		print_missing(request);
-	if (fwrite(text.data, 1, text.len, stdout) != text.len || fflush(stdout) != 0)
-		return err_sys(err, "standard output");
-	return 0;
+	if (request->json)
+		return make_json(request, &ret->text, err);
+	note_missing(request, ret);
+	return make_text(request, &ret->text, err);
 }
 
-static int print_help(const struct opt_verb *verb)
+static void add_profiles(struct buf *text)
 {
-	BUF_AUTO text = {0};
-
-	opt_help(verb, &text);
-	buf_str(&text, "\nVMM profiles:\n");
+	buf_str(text, "\nVMM profiles:\n");
 	for (const char *name = tdx_vmm_next(NULL); name != NULL; name = tdx_vmm_next(name)) {
 		const struct tdx_vmm *vmm;
 		struct err err = {0};
 
 		if (tdx_vmm_find(name, &vmm, &err) == 0)
-			buf_fmt(&text, "  %-18s %s\n", name, vmm->source);
+			buf_fmt(text, "  %-18s %s\n", name, vmm->source);
 	}
-	fputs(buf_cstr(&text), stdout);
-	return ERR_EXIT_OK;
 }
 
 int cmd_measure_tdx(int argc, char **argv)
@@ -472,22 +466,19 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"explain", 0, OPT_FLAG, &o.explain, NULL, "show every page and event (one shape)"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"measure tdx --firmware FILE --vmm NAME [options]",
-		"Computes MRTD of a TDX guest and, for a direct boot, the RTMRs that can be "
-		"predicted.",
-		opts, 0, 0};
+	const struct opt_verb verb = {
+		.usage = "measure tdx --firmware FILE --vmm NAME [options]",
+		.summary =
+			"Computes MRTD of a TDX guest and, for a direct boot, the RTMRs that can "
+			"be predicted.",
+		.opts = opts,
+		.more = add_profiles,
+	};
 	struct request request = {.options = &o};
-	struct err err = {0};
-	size_t count;
-	char **args;
-	int rc = opt_parse(&verb, argc, argv, &args, &count, &err);
+	int status = cli_run(&verb, argc, argv, run, &request);
 
-	if (rc == OPT_HELP)
-		return print_help(&verb);
-	if (rc == 0)
-		rc = run(&request, &err);
 	request_done(&request);
 	opt_list_done(&o.events);
 	opt_list_done(&o.qemu_args);
-	return rc == 0 ? ERR_EXIT_OK : cmd_refuse(rc, &err);
+	return status;
 }

@@ -1,11 +1,6 @@
-/*
- * The verbs of measure/. Each takes its own name in argv[0] and returns an exit status (lib/err.h); these and the
- * cmd-*.c files are the only ones here that print.
- */
+/* The verbs of measure/. Each takes its own name in argv[0] and returns an exit status (lib/err.h). */
 #ifndef MEASURE_CMD_H
 #define MEASURE_CMD_H
-
-#include "lib/err.h"
 
 int cmd_measure(int argc, char **argv);
 int cmd_refs(int argc, char **argv);
@@ -19,15 +14,12 @@ int cmd_golden(int argc, char **argv);
 int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
-/* The sub-verbs of `assay measure`: rows of the table in cmd-measure.c. */
+/* The verbs of `assay measure`: rows of the table in cmd-measure.c. */
 int cmd_measure_tdx(int argc, char **argv);
 int cmd_measure_snp(int argc, char **argv);
 int cmd_measure_sev(int argc, char **argv);
 int cmd_measure_sev_es(int argc, char **argv);
 int cmd_measure_igvm(int argc, char **argv);
 int cmd_measure_sev_launch(int argc, char **argv);
-
-/* Prints the one line of a failed verb on stderr and returns its exit status. */
-int cmd_refuse(int code, const struct err *err);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/opt.h"
 #include "mkimage/cmd.h"
 #include "mkimage/fetch.h"
@@ -14,15 +15,16 @@ struct fetch_args {
 	struct opt_list mirrors;
 };
 
-static int run(const char *recipe_path, const struct fetch_args *args, struct err *err)
+static int run(void *options, char **paths, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct fetch_args *args = options;
 	AUTO_FREE char *path = NULL;
 	FETCH_CACHE_AUTO cache = {0};
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
-	BUF_AUTO summary = {0};
-	int rc = recipe_load(recipe_path, &recipe, err);
+	int rc = recipe_load(paths[0], &recipe, err);
 
+	(void)count;
 	if (rc != 0)
 		return rc;
 	path = args->lock != NULL ? strdup(args->lock) : lock_path_of(&recipe);
@@ -36,10 +38,10 @@ static int run(const char *recipe_path, const struct fetch_args *args, struct er
 	if (rc != 0)
 		return rc;
 	rc = fetch_lock(
-		&cache, &lock, args->mirrors.items, args->mirrors.count, cmd_progress(), err);
-	cmd_progress_end();
-	buf_fmt(&summary, "%s: %zu packages are in the cache\n", lock.path, lock.count);
-	return rc == 0 ? cmd_print(&summary, err) : rc;
+		&cache, &lock, args->mirrors.items, args->mirrors.count, cli_progress(), err);
+	cli_progress_end();
+	buf_fmt(&ret->text, "%s: %zu packages are in the cache\n", lock.path, lock.count);
+	return rc;
 }
 
 int cmd_fetch(int argc, char **argv)
@@ -61,18 +63,8 @@ int cmd_fetch(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	BUF_AUTO help = {0};
-	struct err err = {0};
-	char **rest;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &rest, &count, &err);
+	int status = cli_run(&verb, argc, argv, run, &args);
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &help);
-		rc = cmd_print(&help, &err);
-	} else if (rc == 0) {
-		rc = run(rest[0], &args, &err);
-	}
 	opt_list_done(&args.mirrors);
-	return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
+	return status;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/opt.h"
@@ -73,9 +74,10 @@ static int write_lock(const struct lock *lock, struct err *err)
 	return rc != 0 ? rc : io_publish(lock->path, buf_cstr(&text), text.len, err);
 }
 
-static int run(const char *recipe_path, const struct lock_args *args, struct err *err)
+static int run(void *options, char **paths, size_t count, struct cli_result *ret, struct err *err)
 {
-	struct apt_options options = {.mirrors = args->mirrors.items,
+	const struct lock_args *args = options;
+	struct apt_options apt = {.mirrors = args->mirrors.items,
 		.mirror_count = args->mirrors.count,
 		.keyring = args->keyring};
 	AUTO_FREE char *output = NULL;
@@ -83,9 +85,9 @@ static int run(const char *recipe_path, const struct lock_args *args, struct err
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
 	BUF_AUTO dir = {0};
-	BUF_AUTO summary = {0};
-	int rc = recipe_load(recipe_path, &recipe, err);
+	int rc = recipe_load(paths[0], &recipe, err);
 
+	(void)count;
 	if (rc == 0)
 		rc = cmd_cache(&cache, args->cache, err);
 	if (rc != 0)
@@ -94,17 +96,15 @@ static int run(const char *recipe_path, const struct lock_args *args, struct err
 	buf_fmt(&dir, "%s/apt", cache.dir);
 	if (output == NULL || dir.bad)
 		return err_fail(err, -ENOMEM, "out of memory");
-	options.dir = buf_cstr(&dir);
-	options.progress = cmd_progress();
-	rc = apt_lock(&recipe, &options, output, &lock, err);
-	cmd_progress_end();
+	apt.dir = buf_cstr(&dir);
+	apt.progress = cli_progress();
+	rc = apt_lock(&recipe, &apt, output, &lock, err);
+	cli_progress_end();
 	if (rc == 0)
 		rc = write_lock(&lock, err);
 	if (rc == 0)
-		add_summary(&lock, &summary);
-	if (rc == 0)
-		rc = add_imports(&recipe, cache.dir, &summary, err);
-	return rc == 0 ? cmd_print(&summary, err) : rc;
+		add_summary(&lock, &ret->text);
+	return rc == 0 ? add_imports(&recipe, cache.dir, &ret->text, err) : rc;
 }
 
 int cmd_lock(int argc, char **argv)
@@ -128,18 +128,8 @@ int cmd_lock(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	BUF_AUTO help = {0};
-	struct err err = {0};
-	char **rest;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &rest, &count, &err);
+	int status = cli_run(&verb, argc, argv, run, &args);
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &help);
-		rc = cmd_print(&help, &err);
-	} else if (rc == 0) {
-		rc = run(rest[0], &args, &err);
-	}
 	opt_list_done(&args.mirrors);
-	return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
+	return status;
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <string.h>
 
+#include "cli/cli.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/pool.h"
@@ -57,24 +58,26 @@ static int open_checked(const char *path, const struct verify_args *args, struct
 	return rc;
 }
 
-static int run(const char *path, const struct verify_args *args, struct buf *ret, struct err *err)
+static int run(void *options, char **paths, size_t count, struct cli_result *ret, struct err *err)
 {
+	const struct verify_args *args = options;
 	struct verity_params params = {0};
 	IMAGE_AUTO image = {0};
 	char hex[2 * SHA256_SIZE + 1];
 	int rc = check_args(args, err);
 
+	(void)count;
 	if (rc == 0)
-		rc = open_checked(path, args, &image, &params, err);
+		rc = open_checked(paths[0], args, &image, &params, err);
 	if (rc == 0)
 		rc = verify_image(&image, &params, (size_t)args->threads, err);
 	if (rc != 0)
 		return rc;
 	if (args->list)
-		return inspect_image_files(&image, ret, err);
+		return inspect_image_files(&image, &ret->text, err);
 	hex_encode(params.root_hash, SHA256_SIZE, hex);
-	buf_fmt(ret, "verified root_hash %s\n", hex);
-	return inspect_image_parts(&image, ret, err);
+	buf_fmt(&ret->text, "verified root_hash %s\n", hex);
+	return inspect_image_parts(&image, &ret->text, err);
 }
 
 int cmd_verify_image(int argc, char **argv)
@@ -97,19 +100,6 @@ int cmd_verify_image(int argc, char **argv)
 		.args_min = 1,
 		.args_max = 1,
 	};
-	BUF_AUTO text = {0};
-	struct err err = {0};
-	char **rest;
-	size_t count;
-	int rc = opt_parse(&verb, argc, argv, &rest, &count, &err);
 
-	if (rc == OPT_HELP) {
-		opt_help(&verb, &text);
-		rc = 0;
-	} else if (rc == 0) {
-		rc = run(rest[0], &args, &text, &err);
-	}
-	if (rc == 0)
-		rc = cmd_print(&text, &err);
-	return rc == 0 ? ERR_EXIT_OK : cmd_fail(rc, &err);
+	return cli_run(&verb, argc, argv, run, &args);
 }

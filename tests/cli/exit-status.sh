@@ -20,6 +20,7 @@ for verb in $verbs; do
 	same "$verb --help is silent on stderr" "$("$ASSAY" "$verb" --help 2>&1 >"$T/help")" ""
 	same "$verb --help says how" "$(grep -c "^usage: assay $verb" "$T/help")" 1
 	fails 2 "no-such-option|assay $verb --help" "$verb with an unknown option" "$ASSAY" "$verb" --no-such-option
+	fails 2 "written in full|assay $verb --help" "$verb takes no shortened option" "$ASSAY" "$verb" --hel
 	ok "$verb is in the manual page" grep -qw -- "$verb" "$T/man"
 	sed -n 's/^ *\(-[a-zA-Z], \)\{0,1\}\(--[a-z0-9-]*\).*/\2/p' "$T/help" >"$T/options"
 	while IFS= read -r option; do

@@ -35,10 +35,12 @@ objects() { # ROOM
 }
 
 downward lib
+downward cli lib
 downward formats lib
 downward initrd formats lib
-downward mkimage initrd formats lib
-downward measure formats lib
+downward mkimage initrd formats cli lib
+downward measure formats cli lib
+same "only verbs use cli/" "$(cd "$TOP" && grep -l '^#include "cli/' */*.[ch] | grep -Ev '^(cli/|[a-z]*/cmd[-.])')" ""
 
 for room in lib formats initrd mkimage measure; do
 	# shellcheck disable=SC2046 # no object has a space in its name
@@ -49,7 +51,7 @@ for room in lib formats initrd mkimage measure; do
 	same "$room/ never exits" "$(uses "$exits" "$@")" ""
 done
 # shellcheck disable=SC2046
-ok "the verbs print, and are seen to" test -n "$(uses "$prints" $(find "$BUILD/measure" "$BUILD/mkimage" -name 'cmd*.o'))"
+ok "the verbs print, and are seen to" test -n "$(uses "$prints" $(find "$BUILD/cli" "$BUILD/measure" "$BUILD/mkimage" -name 'c*.o'))"
 # shellcheck disable=SC2046
 same "formats/ does no I/O" "$(uses "$files" $(objects formats))" ""
 

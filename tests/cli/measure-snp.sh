@@ -169,7 +169,7 @@ no --vcpus|{vcpus} without counts|sev --firmware $T/good.fd --kernel $T/kernel -
 16 bytes|a TIK of another length|sev-launch --digest $kernel_hash --tik $T/kernel --policy 0 --nonce 00112233445566778899aabbccddeeff --api 1.1 --build 1
 MAJOR.MINOR|an API version that is none|sev-launch --digest $kernel_hash --tik $T/tik --policy 0 --nonce 00112233445566778899aabbccddeeff --api 1 --build 1
 32 bits|no policy|sev-launch --digest $kernel_hash --tik $T/tik --nonce 00112233445566778899aabbccddeeff --api 1.1 --build 1
-no such thing|an unknown thing to measure|sgx
+not .sgx.|an unknown thing to measure|sgx
 END
 fails 3 'No such file' "a file that is not there" "$ASSAY" measure snp --firmware "$T/absent" --vcpus 1 --cpu EPYC
 fails 2 'not a regular file' "a directory" "$ASSAY" measure snp --firmware "$T" --vcpus 1 --cpu EPYC
