@@ -55,7 +55,8 @@ static bool is_descriptor(const unsigned char *image, size_t len, size_t offset)
 	       memcmp(image + offset, "TDVF", 4) == 0;
 }
 
-static int find_descriptor(const unsigned char *image, size_t len, size_t *ret, struct err *err)
+static int find_descriptor(
+	const unsigned char *image, size_t len, size_t *ret, bool *ret_legacy, struct err *err)
 {
 	struct ovmf_table table;
 	const struct ovmf_entry *entry;
@@ -76,6 +77,7 @@ static int find_descriptor(const unsigned char *image, size_t len, size_t *ret, 
 			return err_fail(
 				err, -EBADMSG, "TDX metadata: no \"TDVF\" at byte %zu", offset);
 		*ret = offset;
+		*ret_legacy = false;
 		return 0;
 	}
 	if (table.count > 0 || len < LEGACY_FROM_END)
@@ -85,7 +87,15 @@ static int find_descriptor(const unsigned char *image, size_t len, size_t *ret, 
 	if (!is_descriptor(image, len, offset))
 		return err_fail(err, -EBADMSG, "firmware has no TDX metadata");
 	*ret = offset;
+	*ret_legacy = true;
 	return 0;
+}
+
+/* TdInfo and TdParams without memory: the data are part of another section's. */
+static bool is_annotation(const struct tdvf_section *section)
+{
+	return (section->type == TDVF_TD_INFO || section->type == TDVF_TD_PARAMS) &&
+	       section->gpa == 0 && section->mem_size == 0;
 }
 
 /* What a section must be by itself. */
@@ -110,7 +120,7 @@ static int check_section(const struct tdvf_section *section, size_t i, size_t le
 			"TDX metadata section %zu (%s): memory 0x%" PRIx64 "+0x%" PRIx64
 			" leaves the address space",
 			i, name, section->gpa, section->mem_size);
-	if (section->raw_size > section->mem_size)
+	if (section->raw_size > section->mem_size && !is_annotation(section))
 		return err_fail(err, -EBADMSG,
 			"TDX metadata section %zu (%s): 0x%" PRIx32 " bytes of data in 0x%" PRIx64
 			" of memory",
@@ -170,7 +180,7 @@ int tdvf_parse(const void *image, size_t len, struct tdvf *ret, struct err *err)
 	size_t offset;
 	int rc;
 
-	rc = find_descriptor(image, len, &offset, err);
+	rc = find_descriptor(image, len, &offset, &tdvf.legacy, err);
 	if (rc != 0)
 		return rc;
 	rd = rd_at(&whole, offset, len - offset);

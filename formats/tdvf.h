@@ -40,6 +40,7 @@ struct tdvf_section {
 struct tdvf {
 	struct tdvf_section sections[TDVF_SECTIONS_MAX]; /* in the order of the metadata */
 	size_t count;
+	bool legacy; /* found at the fixed place, not through the GUIDed table */
 };
 
 /* "BFV", "TD_HOB", ...; "unknown" for a type that is not in the enumeration. */
@@ -49,7 +50,8 @@ const char *tdvf_type_name(uint32_t type);
  * Parses the metadata of the @len bytes of @image, found through the GUIDed footer table or,
  * failing that, through the offset at the fixed place 32 bytes before the end. Refuses (-EBADMSG)
  * what no VMM could build: data beyond the image, memory smaller than its data, unaligned or
- * overlapping memory, unknown types and attributes.
+ * overlapping memory, unknown types and attributes. TdInfo and TdParams may be data without memory,
+ * which lie inside another section.
  */
 int tdvf_parse(const void *image, size_t len, struct tdvf *ret, struct err *err) MUST_CHECK;
 

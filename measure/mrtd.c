@@ -30,6 +30,7 @@ struct mrtd {
 struct region {
 	const struct tdvf_section *section;
 	const unsigned char *data;
+	size_t len;
 };
 
 static void put_header(unsigned char *at, const char *name, uint64_t gpa)
@@ -46,9 +47,8 @@ static void copy_page(const struct region *region, uint64_t off, unsigned char p
 {
 	size_t n = 0;
 
-	if (off < region->section->raw_size)
-		n = region->section->raw_size - off < TDVF_PAGE ? region->section->raw_size - off
-								: TDVF_PAGE;
+	if (off < region->len)
+		n = region->len - off < TDVF_PAGE ? region->len - off : TDVF_PAGE;
 	if (n > 0)
 		memcpy(page, region->data + off, n);
 	memset(page + n, 0, TDVF_PAGE - n);
@@ -138,14 +138,19 @@ static int measure_two(struct mrtd *mrtd, const struct region *region, struct er
  * must not run for hours. */
 #define MEMORY_MAX (1ull << 30)
 
-static int check_size(const struct tdvf *tdvf, struct err *err)
+static bool is_added(const struct tdvf_section *section, const struct mrtd_build *build)
+{
+	return (section->attributes & TDVF_PAGE_AUG) == 0 || build->adds_aug;
+}
+
+static int check_size(const struct tdvf *tdvf, const struct mrtd_build *build, struct err *err)
 {
 	uint64_t total = 0;
 
 	for (size_t i = 0; i < tdvf->count; i++) {
 		const struct tdvf_section *section = &tdvf->sections[i];
 
-		if ((section->attributes & TDVF_PAGE_AUG) != 0)
+		if (!is_added(section, build))
 			continue;
 		if (section->mem_size > MEMORY_MAX - total)
 			return err_fail(
@@ -155,28 +160,48 @@ static int check_size(const struct tdvf *tdvf, struct err *err)
 	return 0;
 }
 
-int mrtd_compute(const void *image, size_t len, const struct tdvf *tdvf, enum mrtd_order order,
-	struct derive *derive, unsigned char ret[SHA384_SIZE], struct err *err)
+/* Section @i of @tdvf with what is in it. */
+static int make_region(const struct rd *image, const struct tdvf *tdvf, size_t i,
+	const struct mrtd_build *build, struct region *ret, struct err *err)
+{
+	const struct tdvf_section *section = &tdvf->sections[i];
+	const struct mrtd_content *content = &build->content[section->type];
+	struct rd data = rd_at(image, section->data_offset, section->raw_size);
+
+	if (content->given && content->len > section->mem_size)
+		return err_fail(err, -EINVAL,
+			"TDX metadata section %zu (%s): %zu bytes do not fit its memory, 0x%llx", i,
+			tdvf_type_name(section->type), content->len,
+			(unsigned long long)section->mem_size);
+	if (!content->given && data.bad)
+		return err_fail(
+			err, -EBADMSG, "TDX metadata section %zu: data beyond the image", i);
+	*ret = (struct region){.section = section,
+		.data = content->given ? content->data : data.base,
+		.len = content->given ? content->len : data.len};
+	return 0;
+}
+
+int mrtd_compute(const void *image, size_t len, const struct tdvf *tdvf,
+	const struct mrtd_build *build, struct derive *derive, unsigned char ret[SHA384_SIZE],
+	struct err *err)
 {
 	DIGEST_AUTO sha384 = {0};
 	struct mrtd mrtd = {.sha384 = &sha384, .derive = derive};
 	struct rd whole = rd_init(image, len);
-	int rc = check_size(tdvf, err);
+	int rc = check_size(tdvf, build, err);
 
 	if (rc == 0)
 		rc = digest_init(&sha384, DIGEST_SHA384, err);
 	for (size_t i = 0; rc == 0 && i < tdvf->count; i++) {
-		const struct tdvf_section *section = &tdvf->sections[i];
-		struct rd data = rd_at(&whole, section->data_offset, section->raw_size);
-		struct region region = {.section = section, .data = data.base};
+		struct region region;
 
-		if ((section->attributes & TDVF_PAGE_AUG) != 0)
+		if (!is_added(&tdvf->sections[i], build))
 			continue;
-		if (data.bad)
-			return err_fail(err, -EBADMSG,
-				"TDX metadata section %zu: data beyond the image", i);
-		rc = order == MRTD_SINGLE ? measure_single(&mrtd, &region, err)
-					  : measure_two(&mrtd, &region, err);
+		rc = make_region(&whole, tdvf, i, build, &region, err);
+		if (rc == 0)
+			rc = build->order == MRTD_SINGLE ? measure_single(&mrtd, &region, err)
+							 : measure_two(&mrtd, &region, err);
 	}
 	return rc != 0 ? rc : digest_end(&sha384, ret, err);
 }

@@ -77,43 +77,29 @@ static int check_input(const struct tdx_input *in, struct err *err)
 	return 0;
 }
 
-/* What QEMU does with sections beyond the ones it knows is to exit, so no measurement exists. */
-static int check_sections(const struct tdvf *tdvf, const struct tdx_vmm *vmm, struct err *err)
-{
-	for (size_t i = 0; i < tdvf->count; i++) {
-		const struct tdvf_section *section = &tdvf->sections[i];
-		const char *name = tdvf_type_name(section->type);
-
-		if (section->type > TDVF_TEMP_MEM || (section->attributes & TDVF_PAGE_AUG) != 0)
-			return err_fail(err, -ENOTSUP,
-				"TDX metadata section %zu (%s): %s does not build such sections", i,
-				name, vmm->name);
-		if (section->raw_size != 0 && section->raw_size != section->mem_size)
-			return err_fail(err, -ENOTSUP,
-				"TDX metadata section %zu (%s): data shorter than its memory", i,
-				name);
-	}
-	return 0;
-}
-
 static int measure_mrtd(struct launch *launch, struct err *err)
 {
 	const struct tdx_input *in = launch->in;
 	const struct buf *firmware = &launch->firmware;
 	struct tdx_registers *regs = &launch->common;
-	bool two = in->order == TDX_ORDER_TWO ||
-		   (in->order == TDX_ORDER_VMM && launch->vmm->order == MRTD_TWO);
+	const struct tdx_payload payload = {.kernel = launch->kernel.data,
+		.kernel_bytes = launch->kernel.len,
+		.cmdline = in->cmdline};
+	struct mrtd_build build;
 	int rc = tdvf_parse(firmware->data, firmware->len, &launch->tdvf, err);
 
 	if (rc == 0)
-		rc = check_sections(&launch->tdvf, launch->vmm, err);
+		rc = tdx_vmm_check(launch->vmm, &launch->tdvf, firmware->len, err);
 	if (rc == 0)
-		rc = mrtd_compute(firmware->data, firmware->len, &launch->tdvf,
-			two ? MRTD_TWO : MRTD_SINGLE, in->derive[TDX_MRTD], regs->value[TDX_MRTD],
-			err);
+		rc = tdx_vmm_build(launch->vmm, &payload, &build, err);
+	if (in->order != TDX_ORDER_VMM)
+		build.order = in->order == TDX_ORDER_TWO ? MRTD_TWO : MRTD_SINGLE;
+	if (rc == 0)
+		rc = mrtd_compute(firmware->data, firmware->len, &launch->tdvf, &build,
+			in->derive[TDX_MRTD], regs->value[TDX_MRTD], err);
 	if (rc != 0)
 		return err_wrap(err, "%s", in->firmware);
-	regs->order = two ? TDX_ORDER_TWO : TDX_ORDER_SINGLE;
+	regs->order = build.order == MRTD_TWO ? TDX_ORDER_TWO : TDX_ORDER_SINGLE;
 	regs->has[TDX_MRTD] = true;
 	return 0;
 }
@@ -297,9 +283,7 @@ static int load_boot(struct launch *launch, struct err *err)
 	boot->generation = &launch->generation;
 	boot->cmdline = in->cmdline != NULL ? in->cmdline : "";
 	boot->secure_boot = launch->state->enabled;
-	rc = io_read_file(in->kernel, KERNEL_MAX, &launch->kernel, err);
-	if (rc == 0)
-		rc = read_initrd(launch, err);
+	rc = read_initrd(launch, err);
 	if (rc != 0)
 		return rc;
 	boot->kernel = launch->kernel.data;
@@ -332,6 +316,8 @@ static int load(struct launch *launch, struct err *err)
 	if (rc == 0)
 		rc = digest_bytes(DIGEST_SHA256, firmware->data, firmware->len,
 			launch->common.firmware_sha256, err);
+	if (rc == 0 && in->kernel != NULL)
+		rc = io_read_file(in->kernel, KERNEL_MAX, &launch->kernel, err);
 	if (rc == 0)
 		rc = measure_mrtd(launch, err);
 	if (rc == 0 && in->kernel != NULL)

@@ -35,12 +35,13 @@ static unsigned char image[TDVF_IMAGE_SIZE];
 static int mrtd_of(const void *bytes, size_t len, enum mrtd_order order, struct derive *derive,
 	char hex[2 * SHA384_SIZE + 1], struct err *err)
 {
+	const struct mrtd_build build = {.order = order};
 	struct tdvf tdvf;
 	unsigned char value[SHA384_SIZE];
 	int rc = tdvf_parse(bytes, len, &tdvf, err);
 
 	if (rc == 0)
-		rc = mrtd_compute(bytes, len, &tdvf, order, derive, value, err);
+		rc = mrtd_compute(bytes, len, &tdvf, &build, derive, value, err);
 	if (rc == 0)
 		hex_encode(value, sizeof(value), hex);
 	return rc;
@@ -106,6 +107,69 @@ static void test_bounds(void)
 	is_str(hex, without, "and leaves no trace");
 }
 
+static int mrtd_build_of(const struct mrtd_build *build, char hex[2 * SHA384_SIZE + 1])
+{
+	struct err err = {0};
+	struct tdvf tdvf;
+	unsigned char value[SHA384_SIZE];
+	int rc = tdvf_parse(image, sizeof(image), &tdvf, &err);
+
+	if (rc == 0)
+		rc = mrtd_compute(image, sizeof(image), &tdvf, build, NULL, value, &err);
+	if (rc == 0)
+		hex_encode(value, sizeof(value), hex);
+	return rc;
+}
+
+/* A VMM that loads a payload: the same value as that of an image which holds it. */
+static void test_content(void)
+{
+	struct tdvf_section sections[TDVF_IMAGE_SECTIONS];
+	struct mrtd_build build = {.order = MRTD_SINGLE};
+	char held[2 * SHA384_SIZE + 1] = "", loaded[2 * SHA384_SIZE + 1] = "x";
+	unsigned char payload[TDVF_PAGE + 5];
+
+	memcpy(sections, tdvf_image_sections, sizeof(sections));
+	sections[1] = (struct tdvf_section){
+		0, sizeof(payload), 0x900000, 2 * TDVF_PAGE, TDVF_PAYLOAD, TDVF_MR_EXTEND};
+	tdvf_image_make(image, sections, TDVF_IMAGE_SECTIONS);
+	memcpy(payload, image, sizeof(payload));
+	is_int(mrtd_build_of(&build, held), 0, "a payload in the image");
+	memset(image, 0xee, sizeof(payload));
+	build.content[TDVF_PAYLOAD] = (struct mrtd_content){true, payload, sizeof(payload)};
+	is_int(mrtd_build_of(&build, loaded), 0, "a payload from the VMM");
+	is_str(loaded, held, "is measured alike");
+	build.content[TDVF_PAYLOAD] = (struct mrtd_content){true, NULL, 0};
+	is_int(mrtd_build_of(&build, loaded), 0, "no payload at all");
+	ok(strcmp(loaded, held) != 0, "is something else");
+	build.content[TDVF_PAYLOAD] = (struct mrtd_content){true, image, 2 * TDVF_PAGE + 1};
+	is_int(mrtd_build_of(&build, loaded), -EINVAL, "a payload that is too large");
+}
+
+/* PAGE.AUG memory that is added all the same is measured as its pages are. */
+static void test_added_aug(void)
+{
+	struct tdvf_section sections[TDVF_IMAGE_SECTIONS];
+	struct mrtd_build build = {.order = MRTD_SINGLE, .adds_aug = true};
+	char plain[2 * SHA384_SIZE + 1] = "", added[2 * SHA384_SIZE + 1] = "x";
+
+	memcpy(sections, tdvf_image_sections, sizeof(sections));
+	sections[2].type = TDVF_PERM_MEM;
+	tdvf_image_make(image, sections, TDVF_IMAGE_SECTIONS);
+	is_int(mrtd_build_of(&build, plain), 0, "memory without an attribute");
+	sections[2].attributes = TDVF_PAGE_AUG;
+	tdvf_image_make(image, sections, TDVF_IMAGE_SECTIONS);
+	is_int(mrtd_build_of(&build, added), 0, "PAGE.AUG memory that is added");
+	ok(strcmp(plain, added) != 0, "differs only by the metadata inside the image");
+	sections[0].attributes = 0;
+	tdvf_image_make(image, sections, TDVF_IMAGE_SECTIONS);
+	is_int(mrtd_build_of(&build, added), 0, "with no contents measured");
+	sections[2].attributes = 0;
+	tdvf_image_make(image, sections, TDVF_IMAGE_SECTIONS);
+	is_int(mrtd_build_of(&build, plain), 0, "nor here");
+	is_str(added, plain, "both are alike");
+}
+
 static void test_firmware(void)
 {
 	const char *shared = getenv("ASSAY_SHARED");
@@ -133,6 +197,8 @@ int main(void)
 	test_synthetic();
 	test_padding();
 	test_bounds();
+	test_content();
+	test_added_aug();
 	test_firmware();
 	return tap_done();
 }

@@ -53,6 +53,7 @@ static void test_good(void)
 	is_int((long long)tdvf.count, TDVF_IMAGE_SECTIONS, "with all its sections");
 	ok(memcmp(&tdvf.sections[0], &sections[0], sizeof(sections[0])) == 0,
 		"as they were written");
+	ok(!tdvf.legacy, "found through the table");
 	ok(tdvf_find(&tdvf, TDVF_TD_HOB) == &tdvf.sections[4], "the TD_HOB section is found");
 	ok(tdvf_find(&tdvf, TDVF_TEMP_MEM) == NULL, "two of a type are not one");
 	is_str(tdvf_type_name(9), "unknown", "type 9 has no name");
@@ -72,7 +73,26 @@ static void test_legacy(void)
 	wr_le32(&wr, TDVF_IMAGE_METADATA);
 	is_int(tdvf_parse(image, sizeof(image), &tdvf, &err), 0,
 		"the offset 32 before the end is followed");
+	ok(tdvf.legacy, "and it is known how");
 	ok(tdvf_parse(image, 16, &tdvf, &err) == -EBADMSG, "16 bytes are no image");
+}
+
+/* td-shim describes data inside its firmware volume by sections without memory. */
+static void test_annotations(void)
+{
+	struct err err = {0};
+	struct tdvf tdvf;
+
+	sections[2] = (struct tdvf_section){2 * TDVF_PAGE, 64, 0, 0, TDVF_TD_INFO, 0};
+	tdvf_image_make(image, sections, TDVF_IMAGE_SECTIONS);
+	is_int(tdvf_parse(image, sizeof(image), &tdvf, &err), 0, "TdInfo without memory");
+	reset();
+	sections[2] = (struct tdvf_section){2 * TDVF_PAGE, 64, 0x1000, 0, TDVF_TD_INFO, 0};
+	refuses("of memory", "TdInfo with an address and more data than memory");
+	sections[2] = (struct tdvf_section){0, 64, 0, 0, TDVF_PAYLOAD, 0};
+	refuses("of memory", "a payload without memory");
+	sections[2] = (struct tdvf_section){TDVF_IMAGE_SIZE, 1, 0, 0, TDVF_TD_PARAMS, 0};
+	refuses("beyond the image", "TdParams beyond the image");
 }
 
 static void test_bad_sections(void)
@@ -121,6 +141,7 @@ int main(void)
 	reset();
 	test_good();
 	test_legacy();
+	test_annotations();
 	test_bad_sections();
 	test_bad_descriptor();
 	return tap_done();
