@@ -19,6 +19,7 @@
 #include "lib/rd.h"
 
 #define CHUNK_BYTES	(256u << 10)
+#define CHUNK_BYTES_MIN (16u << 10) /* what is read behind a skip: mostly another header */
 #define HEAD_BYTES	64
 #define XZ_HEADER_BYTES 12
 #define XZ_FILTERS_MAX	4
@@ -208,6 +209,7 @@ int unpack_begin(struct unpack *unpack, int fd, uint64_t off, uint64_t len,
 		.limits = *limits, .fd = fd, .off = off, .end = off + len, .in_bytes = len};
 	if (unpack->end < off)
 		return err_fail(err, -EBADMSG, "range ends beyond 2^64");
+	unpack->plain_bytes = CHUNK_BYTES;
 	unpack->chunk = malloc(CHUNK_BYTES);
 	if (unpack->chunk == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
@@ -235,12 +237,14 @@ static int plain_next(
 	struct unpack *unpack, const unsigned char **ret, size_t *ret_n, struct err *err)
 {
 	uint64_t left = unpack->end - unpack->off;
-	size_t n = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES;
+	size_t n = left < unpack->plain_bytes ? (size_t)left : unpack->plain_bytes;
 	int rc = n > 0 ? io_pread(unpack->fd, "input", unpack->chunk, n, unpack->off, err) : 0;
 
 	if (rc != 0)
 		return rc;
 	unpack->off += n;
+	if (unpack->plain_bytes < CHUNK_BYTES)
+		unpack->plain_bytes *= 2;
 	*ret = unpack->chunk;
 	*ret_n = n;
 	return 0;
@@ -278,15 +282,9 @@ static int archive_next(
 	return 0;
 }
 
-int unpack_next(struct unpack *unpack, const unsigned char **ret, size_t *ret_n, struct err *err)
+/* Counts what comes out. */
+static int take_bytes(struct unpack *unpack, uint64_t n, struct err *err)
 {
-	const unsigned char *block;
-	size_t n;
-	int rc = unpack->plain ? plain_next(unpack, &block, &n, err)
-			       : archive_next(unpack, &block, &n, err);
-
-	if (rc != 0)
-		return rc;
 	unpack->out_bytes += n;
 	if (unpack->out_bytes > unpack->limits.bytes_max)
 		return err_fail(err, -EFBIG, "more than %llu bytes come out",
@@ -295,7 +293,38 @@ int unpack_next(struct unpack *unpack, const unsigned char **ret, size_t *ret_n,
 		unpack->out_bytes / unpack->limits.ratio_max > unpack->in_bytes)
 		return err_fail(err, -EFBIG, "more than %llu times its size comes out",
 			(unsigned long long)unpack->limits.ratio_max);
+	return 0;
+}
+
+int unpack_next(struct unpack *unpack, const unsigned char **ret, size_t *ret_n, struct err *err)
+{
+	const unsigned char *block;
+	size_t n;
+	int rc = unpack->plain ? plain_next(unpack, &block, &n, err)
+			       : archive_next(unpack, &block, &n, err);
+
+	if (rc == 0)
+		rc = take_bytes(unpack, n, err);
+	if (rc != 0)
+		return rc;
 	*ret = block;
+	*ret_n = n;
+	return 0;
+}
+
+int unpack_skip(struct unpack *unpack, uint64_t n, uint64_t *ret_n, struct err *err)
+{
+	uint64_t left = unpack->plain ? unpack->end - unpack->off : 0;
+	int rc;
+
+	if (n > left)
+		n = left;
+	rc = take_bytes(unpack, n, err);
+	if (rc != 0)
+		return rc;
+	unpack->off += n;
+	if (n > 0)
+		unpack->plain_bytes = CHUNK_BYTES_MIN;
 	*ret_n = n;
 	return 0;
 }

@@ -33,6 +33,7 @@ struct unpack {
 	bool plain;	      /* passes through */
 	void *archive;	      /* struct archive, owned; NULL when plain */
 	unsigned char *chunk; /* owned input buffer */
+	size_t plain_bytes;   /* how much of it the next read fills when plain */
 	struct err *read_err; /* where the read callback reports */
 };
 
@@ -43,6 +44,10 @@ int unpack_begin(struct unpack *unpack, int fd, uint64_t off, uint64_t len,
 /* The next block, borrowed until the next call; *@ret_n is 0 at the end and nowhere else. */
 int unpack_next(struct unpack *unpack, const unsigned char **ret, size_t *ret_n,
 	struct err *err) MUST_CHECK;
+
+/* Passes over at most @n bytes without reading them: *@ret_n of them, 0 for what is compressed and
+ * at the end. */
+int unpack_skip(struct unpack *unpack, uint64_t n, uint64_t *ret_n, struct err *err) MUST_CHECK;
 
 /* Accepts a zeroed one. */
 void unpack_done(struct unpack *unpack);

@@ -645,6 +645,50 @@ static void test_by_reference(void)
 	is_str(text, "aaaa", "and are found there");
 }
 
+/* Contents that are passed over unread, larger than what is read at once: what follows is found, and ends are. */
+static void test_passed_over(void)
+{
+	const size_t sizes[] = {300000, 3, 0, 700000, 40000};
+	struct source_options options = plain;
+	SOURCE_ARCHIVE_AUTO archive = {0};
+	AUTO_FREE char *text = calloc(1, 700001);
+	BUF_AUTO tar = {0};
+	struct err err;
+	bool good = true;
+	char got[2];
+
+	for (size_t i = 0; i < 5; i++) {
+		char name[] = {(char)('a' + i), '\0'};
+
+		memset(text, 'A' + (int)i, sizes[i]);
+		text[sizes[i]] = '\0';
+		add(&tar, &(struct member)M('0', name, .data = text));
+	}
+	finish(&tar);
+	options.by_reference = true;
+	AUTO_CLOSE int fd = temp_with(tar.data, tar.len);
+
+	must(source_archive_read(fd, 0, tar.len, &options, &spool, &archive, &err), &err);
+	ok(archive.count == 5 && archive.bytes == tar.len, "five files of many sizes");
+	for (size_t i = 0; i < archive.count; i++) {
+		const struct tree_content *content = &archive.entries[i].inode.content;
+
+		good = good && content->size_bytes == sizes[i];
+		if (sizes[i] == 0)
+			continue;
+		must(tree_read(content, "x", got, 1, 0, &err), &err);
+		must(tree_read(content, "x", got + 1, 1, sizes[i] - 1, &err), &err);
+		good = good && got[0] == 'A' + (int)i && got[1] == got[0];
+	}
+	ok(good, "are all where they are said to be");
+	source_archive_done(&archive);
+	refuses(source_archive_read(fd, 0, 200000, &options, &spool, &archive, &err), -EBADMSG,
+		&err, "the archive is cut off at byte 200000", "an end in what is passed over");
+	options.limits.bytes_max = 500000;
+	refuses(source_archive_read(fd, 0, tar.len, &options, &spool, &archive, &err), -EFBIG, &err,
+		"", "more than the limit in what is passed over");
+}
+
 /* --- compression, by libarchive's own writers --- */
 
 static void compress(const struct buf *src, int (*filter)(struct archive *), struct buf *ret)
@@ -1083,6 +1127,7 @@ int main(void)
 	test_xattrs_max();
 	test_only();
 	test_by_reference();
+	test_passed_over();
 	test_compression();
 	test_bombs();
 	test_windows();
