@@ -21,7 +21,7 @@
 #define THREADS_MAX 64
 
 struct build_args {
-	const char *output, *cache, *lock;
+	const char *output, *cache, *lock, *variant;
 	const char *verity_key, *verity_cert;
 	struct opt_list mirrors;
 	uint64_t threads;
@@ -144,23 +144,13 @@ static int add_golden(struct job *job, struct err *err)
 	return rc;
 }
 
-static int load_lock(struct job *job, struct err *err)
-{
-	AUTO_FREE char *path = job->args->lock != NULL ? strdup(job->args->lock)
-						       : lock_path_of(&job->recipe);
-
-	if (path == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
-	return lock_load(path, &job->lock, err);
-}
-
 static int load_inputs(struct job *job, const char *recipe_path, struct err *err)
 {
 	const struct build_args *args = job->args;
-	int rc = recipe_load(recipe_path, &job->recipe, err);
+	int rc = recipe_load(recipe_path, args->variant, &job->recipe, err);
 
 	if (rc == 0)
-		rc = load_lock(job, err);
+		rc = lock_load_for(&job->recipe, args->lock, &job->lock, err);
 	if (rc == 0)
 		rc = cmd_cache(&job->cache, args->cache, err);
 	if (rc == 0 && args->fetch)
@@ -256,6 +246,7 @@ int cmd_build(int argc, char **argv)
 			"with --fetch: where archives are"},
 		{"quiet", 'q', OPT_FLAG, &args.quiet, NULL, "no summary"},
 		{"threads", 0, OPT_U64, &args.threads, "N", "threads (default: one per processor)"},
+		{"variant", 0, OPT_STR, &args.variant, "NAME", "a [variant.NAME] of the recipe"},
 		{"verity-cert", 0, OPT_STR, &args.verity_cert, "FILE",
 			"the certificate of --verity-key, in PEM"},
 		{"verity-key", 0, OPT_STR, &args.verity_key, "FILE",

@@ -454,19 +454,17 @@ static size_t position(const struct toml *table, const char *name, size_t len, b
 	return low;
 }
 
-/* Inserts @item at index @i of an array or table. */
-static void insert(struct parser *p, struct toml *list, size_t i, struct toml *item)
+/* Inserts @item at index @i of an array or table; false without memory. */
+static bool insert_item(struct toml_doc *doc, struct toml *list, size_t i, struct toml *item)
 {
 	size_t count = list->u.list.count, cap = list->u.list.cap;
 	struct toml **items = list->u.list.items;
 
 	if (count == cap) {
 		cap = cap == 0 ? 4 : 2 * cap;
-		items = arena_alloc(p->doc, cap * sizeof(struct toml *));
-		if (items == NULL) {
-			out_of_memory(p);
-			return;
-		}
+		items = arena_alloc(doc, cap * sizeof(struct toml *));
+		if (items == NULL)
+			return false;
 		if (count > 0)
 			memcpy(items, list->u.list.items, count * sizeof(struct toml *));
 	}
@@ -475,6 +473,13 @@ static void insert(struct parser *p, struct toml *list, size_t i, struct toml *i
 	list->u.list.items = items;
 	list->u.list.cap = cap;
 	list->u.list.count = count + 1;
+	return true;
+}
+
+static void insert(struct parser *p, struct toml *list, size_t i, struct toml *item)
+{
+	if (!insert_item(p->doc, list, i, item))
+		out_of_memory(p);
 }
 
 /* The value named by part @i of @key in @table; a table of @origin is added when there is none (*@ret_new). */
@@ -1021,6 +1026,38 @@ const struct toml *toml_get(const struct toml *table, const char *key)
 		return NULL;
 	at = position(table, key, strlen(key), &found);
 	return found ? table->u.list.items[at] : NULL;
+}
+
+int toml_put(struct toml_doc *doc, struct toml *table, struct toml *item, struct err *err)
+{
+	bool found;
+	size_t at = position(table, item->key, item->key_len, &found);
+
+	if (found)
+		table->u.list.items[at] = item;
+	else if (!insert_item(doc, table, at, item))
+		return err_fail(err, -ENOMEM, "out of memory");
+	return 0;
+}
+
+int toml_append(struct toml_doc *doc, struct toml *array, struct toml *item, struct err *err)
+{
+	if (!insert_item(doc, array, array->u.list.count, item))
+		return err_fail(err, -ENOMEM, "out of memory");
+	return 0;
+}
+
+void toml_remove(struct toml *list, size_t i)
+{
+	struct toml **items = list->u.list.items;
+
+	memmove(items + i, items + i + 1, (--list->u.list.count - i) * sizeof(struct toml *));
+}
+
+void toml_set_dir(struct toml_doc *doc, const char *dir)
+{
+	((struct toml_doc *)doc->root->doc)->dir = dir;
+	doc->dir = dir;
 }
 
 const char *toml_type_name(enum toml_type type)

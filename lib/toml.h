@@ -93,6 +93,18 @@ void toml_done(struct toml_doc *doc);
 /* The value of @key in a table; NULL when it has none. */
 const struct toml *toml_get(const struct toml *table, const char *key);
 
+/*
+ * Changing a parsed document @doc, whose memory is used: @item may belong to another document that lives as long. toml_put sets
+ * the value of @item's key, in place of one that is there; toml_append adds to an array; toml_remove takes the @i-th item out.
+ */
+int toml_put(
+	struct toml_doc *doc, struct toml *table, struct toml *item, struct err *err) MUST_CHECK;
+int toml_append(
+	struct toml_doc *doc, struct toml *array, struct toml *item, struct err *err) MUST_CHECK;
+void toml_remove(struct toml *list, size_t i);
+/* Sets toml_doc.dir as its values see it. */
+void toml_set_dir(struct toml_doc *doc, const char *dir);
+
 /* "a string", "a table", ... for messages. */
 const char *toml_type_name(enum toml_type type);
 

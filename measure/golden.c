@@ -20,7 +20,8 @@
 #define LAUNCH_MAX  64 /* CPU models and vCPU counts of one manifest */
 
 static const char *const manifest_keys[] = {"schema", "name", "architecture", "timestamp", "tool",
-	"inputs", "kernel", "verity", "cmdline", "policy", "agent", "outputs", "launch", NULL};
+	"inputs", "kernel", "verity", "cmdline", "policy", "agent", "outputs", "launch", "variant",
+	NULL};
 static const char *const snp_keys[] = {"firmware", "vmm", "cpu", "vcpus", "sev_features", NULL};
 static const char *const tdx_keys[] = {"firmware", "vmm", "vcpus", "memory_bytes", NULL};
 

@@ -114,7 +114,7 @@ static int derive_id(const struct recipe *recipe, const char *use, unsigned char
 	BUF_AUTO text = {0};
 	int rc;
 
-	buf_fmt(&text, "assay %s%c%s%c%s", use, 0, recipe->name, 0, recipe->architecture);
+	buf_fmt(&text, "assay %s%c%s%c%s", use, 0, recipe->identity, 0, recipe->architecture);
 	rc = buf_check(&text, err);
 	return rc != 0 ? rc : digest_bytes(DIGEST_SHA256, text.data, text.len, ret, err);
 }

@@ -11,26 +11,22 @@
 #include "mkimage/recipe.h"
 
 struct fetch_args {
-	const char *cache, *lock;
+	const char *cache, *lock, *variant;
 	struct opt_list mirrors;
 };
 
 static int run(void *options, char **paths, size_t count, struct cli_result *ret, struct err *err)
 {
 	const struct fetch_args *args = options;
-	AUTO_FREE char *path = NULL;
 	FETCH_CACHE_AUTO cache = {0};
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
-	int rc = recipe_load(paths[0], &recipe, err);
+	int rc = recipe_load(paths[0], args->variant, &recipe, err);
 
 	(void)count;
 	if (rc != 0)
 		return rc;
-	path = args->lock != NULL ? strdup(args->lock) : lock_path_of(&recipe);
-	if (path == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
-	rc = lock_load(path, &lock, err);
+	rc = lock_load_for(&recipe, args->lock, &lock, err);
 	if (rc == 0)
 		rc = lock_check(&recipe, &lock, err);
 	if (rc == 0)
@@ -53,6 +49,7 @@ int cmd_fetch(int argc, char **argv)
 		{"lock", 0, OPT_STR, &args.lock, "FILE", "a lock other than recipe.lock"},
 		{"mirror", 0, OPT_LIST, &args.mirrors, "[ARCHIVE=]URL",
 			"where archives are, before this machine's apt sources"},
+		{"variant", 0, OPT_STR, &args.variant, "NAME", "a [variant.NAME] of the recipe"},
 		OPT_END,
 	};
 	const struct opt_verb verb = {

@@ -16,7 +16,7 @@
 #include "mkimage/spool.h"
 
 struct lock_args {
-	const char *output, *keyring, *cache;
+	const char *output, *keyring, *cache, *variant;
 	struct opt_list mirrors;
 };
 
@@ -85,7 +85,7 @@ static int run(void *options, char **paths, size_t count, struct cli_result *ret
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
 	BUF_AUTO dir = {0};
-	int rc = recipe_load(paths[0], &recipe, err);
+	int rc = recipe_load(paths[0], args->variant, &recipe, err);
 
 	(void)count;
 	if (rc == 0)
@@ -118,6 +118,7 @@ int cmd_lock(int argc, char **argv)
 		{"keyring", 0, OPT_STR, &args.keyring, "FILE",
 			"the keys that sign the archives (default: those of the apt sources)"},
 		{"cache", 0, OPT_STR, &args.cache, "DIR", "the cache, which keeps apt's lists too"},
+		{"variant", 0, OPT_STR, &args.variant, "NAME", "a [variant.NAME] of the recipe"},
 		OPT_END,
 	};
 	const struct opt_verb verb = {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/hex.h"
 #include "lib/io.h"
@@ -330,15 +331,64 @@ int lock_check(const struct recipe *recipe, const struct lock *lock, struct err 
 		return rc;
 	if (memcmp(digest, lock->recipe_packages_sha256, sizeof(digest)) != 0)
 		return err_fail(err, -EBADMSG,
-			"%s: made for other packages than %s names now; run: assay lock %s",
-			lock->path, recipe->path, recipe->path);
+			"%s: made for other packages than %s names now; run: assay lock %s%s%s",
+			lock->path, recipe->path, recipe->path,
+			recipe->variant != NULL ? " --variant " : "",
+			recipe->variant != NULL ? recipe->variant : "");
 	rc = check_set(recipe, lock, err);
 	return rc != 0 ? rc : check_names(recipe, lock, err);
 }
 
+/* Whether the lines of @list name something of the sections that packages are resolved by. */
+static bool names_packages(const struct recipe_strings *list)
+{
+	static const char *const sections[] = {"packages", "suite", "kernel", "firmware"};
+
+	for (size_t i = 0; i < list->count; i++) {
+		size_t n = strcspn(list->items[i], ".=");
+
+		for (size_t k = 0; k < sizeof(sections) / sizeof(*sections); k++) {
+			if (strlen(sections[k]) == n && memcmp(sections[k], list->items[i], n) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 char *lock_path_of(const struct recipe *recipe)
 {
+	const struct recipe_delta *delta = &recipe->delta;
+	bool own = recipe->variant != NULL &&
+		   (names_packages(&delta->added) || names_packages(&delta->changed) ||
+			   names_packages(&delta->dropped));
 	char *path = NULL;
 
-	return asprintf(&path, "%s/recipe.lock", recipe->dir) < 0 ? NULL : path;
+	return asprintf(&path, "%s/recipe%s%s.lock", recipe->dir, own ? "." : "",
+		       own ? recipe->variant : "") < 0
+		       ? NULL
+		       : path;
+}
+
+static bool needs_lock(const struct recipe *recipe)
+{
+	struct lock_set set;
+
+	for (size_t i = 0; i < lock_set_count(recipe); i++) {
+		if (lock_set_at(recipe, i, &set))
+			return true;
+	}
+	return false;
+}
+
+int lock_load_for(const struct recipe *recipe, const char *path, struct lock *ret, struct err *err)
+{
+	AUTO_FREE char *own = path != NULL ? strdup(path) : lock_path_of(recipe);
+
+	if (own == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (path == NULL && !needs_lock(recipe) && access(own, F_OK) != 0) {
+		*ret = (struct lock){0};
+		return lock_recipe_digest(recipe, ret->recipe_packages_sha256, err);
+	}
+	return lock_load(own, ret, err);
 }

@@ -30,7 +30,7 @@ struct lock_package {
 };
 
 struct lock {
-	char *path;
+	char *path; /* NULL: there is none, and none is needed */
 	unsigned char recipe_packages_sha256
 		[SHA256_SIZE]; /* of the recipe's package-relevant fields: a stale lock is told */
 	unsigned char sha256[SHA256_SIZE]; /* of the lock's own bytes */
@@ -48,8 +48,14 @@ void lock_done(struct lock *lock);
 int lock_parse(const void *text, size_t len, const char *path, struct lock *ret,
 	struct err *err) MUST_CHECK;
 
-/* The lock beside @recipe, malloc'ed; NULL without memory. */
+/* The lock beside @recipe, malloc'ed; NULL without memory: recipe.lock, or recipe.VARIANT.lock when the variant changes something
+ * that packages are resolved by. */
 char *lock_path_of(const struct recipe *recipe);
+
+/* Loads the lock at @path, NULL for the one beside @recipe. A recipe that names no package needs none: @ret is then empty, without
+ * a path. */
+int lock_load_for(const struct recipe *recipe, const char *path, struct lock *ret,
+	struct err *err) MUST_CHECK;
 
 /* Refuses a lock that does not answer to @recipe: made for other package fields (the message names the command that
  * re-locks), with packages of sets or suites that the recipe does not have, or without one that it names. */

@@ -41,6 +41,27 @@ static void add_document(struct manifest *manifest, const char *kind, uint64_t s
 			"sha256", json_doc_hex_new(sha256, SHA256_SIZE)));
 }
 
+static void add_include(struct manifest *manifest, const struct recipe_document *document)
+{
+	add_input(manifest, json_pack("{s:s, s:s, s:I, s:o}", "kind", "include", "name",
+				    document->path, "size_bytes", (json_int_t)document->size_bytes,
+				    "sha256", json_doc_hex_new(document->sha256, SHA256_SIZE)));
+}
+
+/* What tells the image of a variant from the recipe's own. */
+static void add_variant(struct manifest *manifest, const struct recipe *recipe)
+{
+	const struct recipe_delta *delta = &recipe->delta;
+
+	if (recipe->variant == NULL)
+		return;
+	put(manifest, manifest->doc, "variant",
+		json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", recipe->variant, "of",
+			recipe->identity, "added", strings(delta->added.items, delta->added.count),
+			"changed", strings(delta->changed.items, delta->changed.count), "dropped",
+			strings(delta->dropped.items, delta->dropped.count)));
+}
+
 static void add_package(struct manifest *manifest, const struct lock_package *package)
 {
 	add_input(manifest, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:o}", "kind", "package",
@@ -133,12 +154,16 @@ int manifest_begin(struct manifest *manifest, const struct recipe *recipe, const
 	put(manifest, manifest->doc, "outputs", manifest->outputs);
 	put(manifest, manifest->doc, "schema", json_string(MANIFEST_SCHEMA));
 	put(manifest, manifest->doc, "name", json_string(recipe->name));
+	add_variant(manifest, recipe);
 	put(manifest, manifest->doc, "architecture", json_string(recipe->architecture));
 	put(manifest, manifest->doc, "timestamp", json_integer((json_int_t)recipe->timestamp));
 	put(manifest, manifest->doc, "tool",
 		json_pack("{s:s, s:s}", "name", "assay", "version", ASSAY_VERSION));
 	add_document(manifest, "recipe", recipe->size_bytes, recipe->sha256);
-	add_document(manifest, "lock", lock->size_bytes, lock->sha256);
+	for (size_t i = 0; i < recipe->document_count; i++)
+		add_include(manifest, &recipe->documents[i]);
+	if (lock->path != NULL)
+		add_document(manifest, "lock", lock->size_bytes, lock->sha256);
 	for (size_t i = 0; i < lock->count; i++)
 		add_package(manifest, &lock->packages[i]);
 	rc = add_sources(manifest, recipe, err);

@@ -207,6 +207,7 @@ static const struct toml_field policy_fields[] = {
 	{"text", offsetof(struct recipe_policy, source.text), toml_read_string, false},
 	{"name", offsetof(struct recipe_policy, name), read_policy, false},
 	{"sha256", offsetof(struct recipe_policy, source), recipe_read_source_sha256, false},
+	{"debug", offsetof(struct recipe_policy, debug), toml_read_bool, false},
 	TOML_FIELDS_END,
 };
 

@@ -10,6 +10,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
+#include "mkimage/recipe-merge.h"
 #include "mkimage/recipe-read.h"
 #include "mkimage/source-archive.h"
 
@@ -498,6 +499,26 @@ static int check_launches(const struct recipe *recipe, const struct toml *root, 
 	return 0;
 }
 
+static bool names_policy(const struct recipe_strings *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->items[i], "policy") == 0 ||
+			strcmp(list->items[i], "policy.debug") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* An image with an open policy has a name that says so. */
+static int check_debug(const struct toml *root, const struct recipe_policy *policy,
+	const struct recipe_delta *delta, struct err *err)
+{
+	if (!policy->debug || names_policy(&delta->added) || names_policy(&delta->changed))
+		return 0;
+	return toml_fail(toml_get(toml_get(root, "policy"), "debug"), err, -EBADMSG,
+		"debug belongs to a variant: [variant.NAME.policy]");
+}
+
 static int set_defaults(struct recipe *recipe, struct err *err)
 {
 	int rc = recipe_default(&recipe->description, "", err);
@@ -521,10 +542,56 @@ static char *parent_of(const char *path)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-int recipe_parse(
-	const void *text, size_t len, const char *path, struct recipe *ret, struct err *err)
+/* What the merged document says. */
+static int read_document(struct recipe *recipe, const struct recipe_merge *merge, struct err *err)
 {
-	TOML_AUTO doc = {0};
+	const struct toml *root = merge->root;
+	int rc = toml_fields(root, recipe_fields, recipe, err);
+
+	if (rc == 0)
+		rc = check_debug(root, &recipe->policy, &merge->delta, err);
+	if (rc == 0)
+		rc = resolve_suites(recipe, root, err);
+	if (rc == 0)
+		rc = check_launches(recipe, root, err);
+	if (rc == 0)
+		rc = set_defaults(recipe, err);
+	return rc;
+}
+
+/* The image of a variant goes by a name of its own; what derives from the recipe's identity stays. */
+static int set_names(struct recipe *recipe, const char *variant, struct err *err)
+{
+	recipe->identity = recipe->name;
+	recipe->name = NULL;
+	if (variant == NULL)
+		return recipe_default(&recipe->name, recipe->identity, err);
+	if (asprintf(&recipe->name, "%s-%s", recipe->identity, variant) < 0) {
+		recipe->name = NULL;
+		return err_fail(err, -ENOMEM, "out of memory");
+	}
+	return recipe_default(&recipe->variant, variant, err);
+}
+
+/* Takes over what the merged documents say of themselves. */
+static int take_documents(struct recipe *recipe, struct recipe_merge *merge, struct err *err)
+{
+	recipe->delta = merge->delta;
+	merge->delta = (struct recipe_delta){0};
+	recipe->documents = calloc(merge->count, sizeof(*recipe->documents));
+	if (recipe->documents == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 1; i < merge->count; i++) {
+		recipe->documents[recipe->document_count++] = merge->parts[i];
+		merge->parts[i] = (struct recipe_document){0};
+	}
+	return 0;
+}
+
+static int parse(const void *text, size_t len, const char *path, bool path_is_file,
+	const char *variant, struct recipe *ret, struct err *err)
+{
+	RECIPE_MERGE_AUTO merge = {0};
 	struct recipe recipe = {0};
 	int rc = digest_bytes(DIGEST_SHA256, text, len, recipe.sha256, err);
 
@@ -536,15 +603,13 @@ int recipe_parse(
 	if (rc == 0 && recipe.dir == NULL)
 		rc = err_fail(err, -ENOMEM, "out of memory");
 	if (rc == 0)
-		rc = toml_parse(text, len, path, &doc, err);
+		rc = recipe_merge(text, len, path, path_is_file, variant, &merge, err);
 	if (rc == 0)
-		rc = toml_fields(doc.root, recipe_fields, &recipe, err);
+		rc = read_document(&recipe, &merge, err);
 	if (rc == 0)
-		rc = resolve_suites(&recipe, doc.root, err);
+		rc = set_names(&recipe, variant, err);
 	if (rc == 0)
-		rc = check_launches(&recipe, doc.root, err);
-	if (rc == 0)
-		rc = set_defaults(&recipe, err);
+		rc = take_documents(&recipe, &merge, err);
 	if (rc != 0)
 		recipe_done(&recipe);
 	else
@@ -552,7 +617,13 @@ int recipe_parse(
 	return rc;
 }
 
-int recipe_load(const char *path, struct recipe *ret, struct err *err)
+int recipe_parse(
+	const void *text, size_t len, const char *path, struct recipe *ret, struct err *err)
+{
+	return parse(text, len, path, false, NULL, ret, err);
+}
+
+int recipe_load(const char *path, const char *variant, struct recipe *ret, struct err *err)
 {
 	BUF_AUTO name = {0};
 	BUF_AUTO text = {0};
@@ -565,7 +636,8 @@ int recipe_load(const char *path, struct recipe *ret, struct err *err)
 	rc = buf_check(&name, err);
 	if (rc == 0)
 		rc = io_read_file(buf_cstr(&name), RECIPE_MAX_BYTES, &text, err);
-	return rc != 0 ? rc : recipe_parse(buf_cstr(&text), text.len, buf_cstr(&name), ret, err);
+	return rc != 0 ? rc
+		       : parse(buf_cstr(&text), text.len, buf_cstr(&name), true, variant, ret, err);
 }
 
 static void packages_done(struct recipe_packages *packages)
@@ -583,6 +655,16 @@ static void imports_done(struct recipe *recipe)
 		recipe_strings_done(&recipe->imports[i].only);
 	}
 	free(recipe->imports);
+}
+
+static void documents_done(struct recipe *recipe)
+{
+	for (size_t i = 0; i < recipe->document_count; i++)
+		free(recipe->documents[i].path);
+	free(recipe->documents);
+	recipe_strings_done(&recipe->delta.added);
+	recipe_strings_done(&recipe->delta.changed);
+	recipe_strings_done(&recipe->delta.dropped);
 }
 
 static void launches_done(struct recipe *recipe)
@@ -606,9 +688,9 @@ static void launches_done(struct recipe *recipe)
 
 void recipe_done(struct recipe *recipe)
 {
-	char *owned[] = {recipe->path, recipe->dir, recipe->name, recipe->description,
-		recipe->architecture, recipe->kernel.compression, recipe->rootfs.type,
-		recipe->layout, recipe->append};
+	char *owned[] = {recipe->path, recipe->dir, recipe->variant, recipe->name, recipe->identity,
+		recipe->description, recipe->architecture, recipe->kernel.compression,
+		recipe->rootfs.type, recipe->layout, recipe->append};
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
 		free(owned[i]);
@@ -623,6 +705,7 @@ void recipe_done(struct recipe *recipe)
 	packages_done(&recipe->kernel.packages);
 	recipe_strings_done(&recipe->kernel.modules);
 	recipe_strings_done(&recipe->rootfs.remove);
+	documents_done(recipe);
 	imports_done(recipe);
 	recipe_tree_done(recipe);
 	launches_done(recipe);

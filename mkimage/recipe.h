@@ -131,6 +131,7 @@ struct recipe_policy {
 	bool present;
 	struct recipe_source source;
 	char *name; /* file name */
+	bool debug; /* it need not be locked; of a variant alone */
 };
 
 /* [firmware.NAME]: a member of a package, or a file. */
@@ -151,12 +152,29 @@ struct recipe_launch {
 	size_t vcpus_count;
 };
 
+/* A document that a recipe includes. */
+struct recipe_document {
+	char *path; /* relative to the recipe */
+	unsigned char sha256[SHA256_SIZE];
+	uint64_t size_bytes;
+};
+
+/* What a variant changes, as "KEY", "TABLE.KEY" or "LIST=ITEM". */
+struct recipe_delta {
+	struct recipe_strings added, changed, dropped;
+};
+
 struct recipe {
 	char *path;			   /* of recipe.toml */
 	char *dir;			   /* what its sources are relative to; "." at least */
 	unsigned char sha256[SHA256_SIZE]; /* of the recipe's bytes */
 	uint64_t size_bytes;
-	char *name;
+	struct recipe_document *documents; /* that it includes, in the order they are read */
+	size_t document_count;
+	char *variant; /* that was asked for; NULL: none */
+	struct recipe_delta delta;
+	char *name;	/* of the image: "NAME", "NAME-VARIANT" */
+	char *identity; /* the recipe's NAME: what salts and UUIDs derive from */
 	char *description;
 	char *architecture; /* "amd64" */
 	uint64_t timestamp; /* every inode's time, seconds since the epoch */
@@ -200,9 +218,11 @@ struct recipe {
 	size_t launch_count;
 };
 
-/* Reads @path: a recipe.toml, or the directory that holds one. */
-int recipe_load(const char *path, struct recipe *ret, struct err *err) MUST_CHECK;
-/* Parses @len bytes of a recipe as if read from @path. */
+/* Reads @path: a recipe.toml, or the directory that holds one, with all that it includes; @variant is the name of a [variant.NAME],
+ * or NULL. */
+int recipe_load(
+	const char *path, const char *variant, struct recipe *ret, struct err *err) MUST_CHECK;
+/* Parses @len bytes of a recipe that includes nothing as if read from @path. */
 int recipe_parse(const void *text, size_t len, const char *path, struct recipe *ret,
 	struct err *err) MUST_CHECK;
 void recipe_done(struct recipe *recipe);

@@ -517,10 +517,10 @@ static int add_agent(struct steps *steps, struct err *err)
 
 static int warn_policy(struct steps *steps, const struct policy_report *report, struct err *err)
 {
-	for (size_t i = 0; report->allowed[i] != NULL; i++) {
+	for (size_t i = 0; report->open[i] != NULL; i++) {
 		BUF_AUTO line = {0};
 
-		buf_fmt(&line, "policy: %s is not plainly denied", report->allowed[i]);
+		buf_fmt(&line, "policy: %s is not denied", report->open[i]);
 		int rc = append_line(&steps->result.warnings, &steps->result.warning_count,
 			buf_cstr(&line), err);
 
@@ -542,17 +542,18 @@ static int add_policy(struct steps *steps, struct err *err)
 	snprintf(path, sizeof(path), POLICY_DIR "/%s", policy->name);
 	if (strcmp(path, STEPS_POLICY_LINK) == 0)
 		return err_fail(err, -EBADMSG, "policy: %s is the name of the link", policy->name);
-	int rc = recipe_source_read(steps->recipe, &policy->source, POLICY_BYTES_MAX, &bytes, err);
+	int rc = recipe_source_read(steps->recipe, &policy->source, REGO_BYTES_MAX, &bytes, err);
 
 	if (rc == 0)
-		rc = policy_check(buf_cstr(&bytes), bytes.len, &report, err);
+		rc = policy_check(
+			buf_cstr(&bytes), bytes.len, policy->name, policy->debug, &report, err);
 	if (rc == 0)
 		rc = warn_policy(steps, &report, err);
 	if (rc == 0)
 		rc = put_file(steps, path, &bytes, &(struct owner){.mode = 0644}, err);
 	if (rc == 0)
 		rc = put_link(steps, STEPS_POLICY_LINK, policy->name, err);
-	return rc != 0 ? err_wrap(err, "policy %s", policy->name) : 0;
+	return rc != 0 ? err_wrap(err, "policy") : 0;
 }
 
 /* Adds an empty file where nothing is. */

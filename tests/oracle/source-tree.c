@@ -29,7 +29,7 @@ static int print_list(const char *path, struct spool *spool, struct err *err)
 	RECIPE_AUTO recipe = {0};
 	TREE_AUTO tree = {0};
 	BUF_AUTO text = {0};
-	int rc = recipe_load(path, &recipe, err);
+	int rc = recipe_load(path, NULL, &recipe, err);
 
 	if (rc == 0)
 		rc = tree_init(&tree, err);

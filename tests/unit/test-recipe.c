@@ -429,13 +429,13 @@ static void check_files(void)
 			    "[[file]]\npath='/b'\nsource='abc'\nsha256='" ZEROS "'\n"
 			    "[[file]]\npath='/c'\ntext='abc'\nsha256='" ABC_HASH "'\n"
 			    "[[file]]\npath='/d'\nsource='absent'\n");
-	is_int(recipe_load(dir, &recipe, &err), -ENOENT, "a directory without a recipe");
+	is_int(recipe_load(dir, NULL, &recipe, &err), -ENOENT, "a directory without a recipe");
 	ok(io_publish(buf_cstr(&path), text.data, text.len, &err) == 0, "written");
-	is_int(recipe_load(dir, &recipe, &err), 0, "a directory with one");
+	is_int(recipe_load(dir, NULL, &recipe, &err), 0, "a directory with one");
 	is_str(recipe.path, buf_cstr(&path), "its path");
 	is_str(recipe.dir, dir, "its directory");
 	recipe_done(&recipe);
-	is_int(recipe_load(buf_cstr(&path), &recipe, &err), 0, "by its own name");
+	is_int(recipe_load(buf_cstr(&path), NULL, &recipe, &err), 0, "by its own name");
 	path.len = 0;
 	buf_fmt(&path, "%s/abc", dir);
 	ok(io_publish(buf_cstr(&path), "abc", 3, &err) == 0, "a source is written");
