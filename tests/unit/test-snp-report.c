@@ -95,5 +95,5 @@ int main(void)
 	test_fields();
 	test_tcb();
 	test_refused();
-	return done_testing();
+	return tap_done();
 }
