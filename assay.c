@@ -18,6 +18,7 @@ static const struct cli_verb verbs[] = {
 	{"build", cmd_build, "build a guest image and its golden values from a recipe"},
 	{"lock", cmd_lock, "resolve a recipe's packages into recipe.lock"},
 	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
+	{"check", cmd_check, "check a kernel's configuration for what its guest needs"},
 	{"verify", cmd_verify_any, "check a signed build, or every block of a guest image"},
 #else
 	{"verify", cmd_verify, "check a signed build file by file"},

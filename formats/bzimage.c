@@ -16,6 +16,8 @@
  *   0x22c  | 4    | initrd_addr_max, from 2.03
  *   0x236  | 2    | xloadflags, from 2.12
  *   0x238  | 4    | cmdline_size, from 2.06
+ *   0x248  | 4    | payload_offset, from the end of the setup sectors, from 2.08
+ *   0x24c  | 4    | payload_length, from 2.08
  * (* written by QEMU)
  */
 #include "formats/bzimage.h"
@@ -40,6 +42,8 @@
 #define INITRD_ADDR_MAX	    0x22c
 #define XLOADFLAGS	    0x236
 #define CMDLINE_SIZE	    0x238
+#define PAYLOAD_OFFSET	    0x248
+#define PAYLOAD_LENGTH	    0x24c
 #define LOADED_HIGH	    0x01u
 #define CAN_USE_HEAP	    0x80u
 #define DEFAULT_INITRD_MAX  0x37ffffffu
@@ -98,6 +102,20 @@ static void read_version(const struct rd *image, char ret[BZIMAGE_VERSION_MAX])
 	}
 }
 
+/* Where the compressed kernel is; 0 bytes when that leaves the file. */
+static void read_payload(const struct rd *image, struct bzimage *bz)
+{
+	uint64_t start = (uint64_t)SECTOR * (bz->setup_sectors + 1u);
+	uint64_t offset = start + get_le32(image, PAYLOAD_OFFSET);
+	uint64_t n = get_le32(image, PAYLOAD_LENGTH);
+	struct rd payload = rd_at(image, offset, n);
+
+	if (payload.bad || n == 0)
+		return;
+	bz->payload_offset = (size_t)offset;
+	bz->payload_size = (size_t)n;
+}
+
 int bzimage_parse(const void *image, size_t len, struct bzimage *ret, struct err *err)
 {
 	struct rd rd = rd_init(image, len);
@@ -123,6 +141,8 @@ int bzimage_parse(const void *image, size_t len, struct bzimage *ret, struct err
 		bz.cmdline_size = get_le32(&rd, CMDLINE_SIZE);
 	if (bz.protocol >= 0x020c)
 		bz.xloadflags = get_le16(&rd, XLOADFLAGS);
+	if (bz.protocol >= 0x0208)
+		read_payload(&rd, &bz);
 	if (len < (size_t)SECTOR * (bz.setup_sectors + 1u) || len < CMDLINE_SIZE + 4)
 		return err_fail(err, -EBADMSG, "bzImage: %zu bytes do not hold %u setup sectors",
 			len, bz.setup_sectors);

@@ -21,6 +21,8 @@ struct bzimage {
 	uint32_t initrd_addr_max; /* 0x37ffffff before 2.03 */
 	uint32_t cmdline_size;	  /* 255 before 2.06 */
 	bool efi_stub;		  /* the file is a PE image too */
+	size_t payload_offset;	  /* in the file: the compressed vmlinux */
+	size_t payload_size;	  /* inside the file; 0 before 2.08, or when none is there */
 	char version
 		[BZIMAGE_VERSION_MAX]; /* "6.12.1-cloud (builder) #1 ..."; "" when there is none */
 };

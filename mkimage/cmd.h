@@ -14,6 +14,9 @@ int cmd_fetch(int argc, char **argv);
 /* assay verify image: check an image against its dm-verity parameters. */
 int cmd_verify_image(int argc, char **argv);
 
+/* assay check: hold a guest's parts against what they need. */
+int cmd_check(int argc, char **argv);
+
 /* Opens the cache at @dir, or where the environment has caches when it is NULL. */
 int cmd_cache(struct fetch_cache *cache, const char *dir, struct err *err) MUST_CHECK;
 

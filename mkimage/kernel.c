@@ -1,7 +1,4 @@
-/*
- * The guest kernel (kernel.h). The table below says what a kernel needs when a small initrd loads its modules and sets up
- * dm-verity; option names are those of the kernel's Kconfig files.
- */
+/* The guest kernel (kernel.h). */
 #define _GNU_SOURCE
 #include "mkimage/kernel.h"
 
@@ -9,141 +6,11 @@
 #include <string.h>
 
 #include "formats/bzimage.h"
+#include "formats/kconfig.h"
 #include "lib/buf.h"
+#include "mkimage/check-kernel.h"
 
 #define IMAGE_PREFIX "vmlinuz-"
-
-enum need {
-	MUST_BE_BUILT_IN, /* =y, else refused */
-	MUST_WORK,	  /* =y, or =m and loaded by the initrd; else refused */
-	SHOULD_WORK,	  /* the same, else warned of */
-	SHOULD_BE_OFF,	  /* warned of when set */
-};
-
-/* When a row counts. */
-enum when {
-	ALWAYS = 0,
-	WITH_EROFS = 1,
-	WITH_GZIP = 2,
-	WITH_ZSTD = 4,
-	WITH_SNP = 8,
-	WITH_TDX = 16,
-};
-
-static const struct option {
-	const char *name;
-	enum need need;
-	enum when when;
-	const char *
-		modules; /* any of these, in kernel.modules, brings it; or for SHOULD_BE_OFF: the option that excuses it */
-	const char *why;
-} options[] = {
-	/* the way to the root file system */
-	{"MD", MUST_BE_BUILT_IN, ALWAYS, NULL, "device mapper"},
-	{"BLK_DEV_DM", MUST_WORK, ALWAYS, "dm_mod dm_verity", "device mapper"},
-	{"DM_VERITY", MUST_WORK, ALWAYS, "dm_verity", "the verified root"},
-	{"CRYPTO_SHA256", MUST_WORK, ALWAYS, "sha256_generic dm_verity", "dm-verity's hash"},
-	{"EROFS_FS", MUST_WORK, WITH_EROFS, "erofs", "the root file system"},
-	{"MSDOS_PARTITION", MUST_BE_BUILT_IN, ALWAYS, NULL, "the disk's label"},
-	{"BLK_DEV_INITRD", MUST_BE_BUILT_IN, ALWAYS, NULL, "the initrd"},
-	{"RD_GZIP", MUST_BE_BUILT_IN, WITH_GZIP, NULL, "the initrd's compression"},
-	{"RD_ZSTD", MUST_BE_BUILT_IN, WITH_ZSTD, NULL, "the initrd's compression"},
-	{"PCI", MUST_BE_BUILT_IN, ALWAYS, NULL, "virtio devices"},
-	{"PCI_MSI", MUST_BE_BUILT_IN, ALWAYS, NULL, "virtio devices"},
-	{"VIRTIO_PCI", MUST_WORK, ALWAYS, "virtio_pci virtio_blk", "virtio devices"},
-	{"VIRTIO_BLK", MUST_WORK, ALWAYS, "virtio_blk", "the root disk"},
-	/* what systemd cannot start without */
-	{"TMPFS", MUST_BE_BUILT_IN, ALWAYS, NULL, "systemd"},
-	{"DEVTMPFS", MUST_BE_BUILT_IN, ALWAYS, NULL, "/dev"},
-	{"CGROUPS", MUST_BE_BUILT_IN, ALWAYS, NULL, "systemd"},
-	{"NAMESPACES", MUST_BE_BUILT_IN, ALWAYS, NULL, "containers"},
-	{"FHANDLE", MUST_BE_BUILT_IN, ALWAYS, NULL, "systemd"},
-	{"INOTIFY_USER", MUST_BE_BUILT_IN, ALWAYS, NULL, "systemd"},
-	{"SECCOMP_FILTER", MUST_BE_BUILT_IN, ALWAYS, NULL, "containers"},
-	/* the platform */
-	{"HYPERVISOR_GUEST", MUST_BE_BUILT_IN, ALWAYS, NULL, "KVM"},
-	{"KVM_GUEST", MUST_BE_BUILT_IN, ALWAYS, NULL, "KVM"},
-	{"EFI", MUST_BE_BUILT_IN, ALWAYS, NULL, "the firmware's boot"},
-	{"EFI_STUB", MUST_BE_BUILT_IN, ALWAYS, NULL, "the firmware's boot"},
-	{"X86_X2APIC", MUST_BE_BUILT_IN, ALWAYS, NULL, "TDX and many vCPUs"},
-	{"AMD_MEM_ENCRYPT", MUST_BE_BUILT_IN, WITH_SNP, NULL, "SEV-SNP"},
-	{"INTEL_TDX_GUEST", MUST_BE_BUILT_IN, WITH_TDX, NULL, "TDX"},
-	{"SEV_GUEST", SHOULD_WORK, WITH_SNP, "sev_guest", "SNP reports"},
-	{"TDX_GUEST_DRIVER", SHOULD_WORK, WITH_TDX, "tdx_guest", "TDX reports"},
-	{"TSM_REPORTS", SHOULD_WORK, WITH_SNP | WITH_TDX, "tsm sev_guest tdx_guest",
-		"attestation through configfs"},
-	{"CONFIGFS_FS", SHOULD_WORK, WITH_SNP | WITH_TDX, "configfs tsm sev_guest tdx_guest",
-		"attestation through configfs"},
-	/* what an agent uses */
-	{"VIRTIO_CONSOLE", SHOULD_WORK, ALWAYS, "virtio_console", "the console"},
-	{"VIRTIO_NET", SHOULD_WORK, ALWAYS, "virtio_net", "the network"},
-	{"SCSI_VIRTIO", SHOULD_WORK, ALWAYS, "virtio_scsi", "volumes"},
-	{"VSOCKETS", SHOULD_WORK, ALWAYS, "vsock vmw_vsock_virtio_transport",
-		"the agent's channel"},
-	{"VIRTIO_VSOCKETS", SHOULD_WORK, ALWAYS, "vmw_vsock_virtio_transport",
-		"the agent's channel"},
-	{"OVERLAY_FS", SHOULD_WORK, ALWAYS, "overlay", "container images"},
-	{"DM_CRYPT", SHOULD_WORK, ALWAYS, "dm_crypt", "encrypted volumes"},
-	{"DM_INTEGRITY", SHOULD_WORK, ALWAYS, "dm_integrity", "authenticated volumes"},
-	{"CRYPTO_XTS", SHOULD_WORK, ALWAYS, "xts", "encrypted volumes"},
-	{"EXT4_FS", SHOULD_WORK, ALWAYS, "ext4", "volumes"},
-	{"EFI_PARTITION", SHOULD_WORK, ALWAYS, NULL, "volumes"},
-	/* what gives the host or root in the guest a way in */
-	{"MODULES", SHOULD_BE_OFF, ALWAYS, "MODULE_SIG_FORCE", "unsigned modules can be loaded"},
-	{"KEXEC", SHOULD_BE_OFF, ALWAYS, NULL, "another, unmeasured kernel can be started"},
-	{"DEVMEM", SHOULD_BE_OFF, ALWAYS, NULL, "memory is readable through /dev/mem"},
-	{"PROC_KCORE", SHOULD_BE_OFF, ALWAYS, NULL, "memory is readable through /proc/kcore"},
-	{"DEBUG_FS", SHOULD_BE_OFF, ALWAYS, "DEBUG_FS_ALLOW_NONE", "kernel internals are exposed"},
-	{"FW_CFG_SYSFS", SHOULD_BE_OFF, ALWAYS, NULL, "reads what the host offers"},
-	{"DMI_SYSFS", SHOULD_BE_OFF, ALWAYS, NULL, "reads what the host offers"},
-	{"ACPI_CUSTOM_METHOD", SHOULD_BE_OFF, ALWAYS, NULL, "AML can be injected"},
-	{"ACPI_TABLE_UPGRADE", SHOULD_BE_OFF, ALWAYS, NULL, "an initrd can replace ACPI tables"},
-	{"HW_RANDOM_VIRTIO", SHOULD_BE_OFF, WITH_SNP | WITH_TDX, NULL, "randomness from the host"},
-	{"VIRTIO_MMIO_CMDLINE_DEVICES", SHOULD_BE_OFF, ALWAYS, NULL,
-		"devices from the command line"},
-	{"LOCK_DOWN_KERNEL_FORCE_NONE", SHOULD_BE_OFF, ALWAYS, NULL, "no lockdown"},
-};
-
-/* The value of CONFIG_@name in @config: 'y', 'm', or 'n' for anything else. */
-static char option_value(const char *config, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *at = config; (at = strstr(at, "CONFIG_")) != NULL; at++) {
-		const char *value = at + strlen("CONFIG_") + n;
-
-		if ((at == config || at[-1] == '\n') &&
-			strncmp(at + strlen("CONFIG_"), name, n) == 0 && value[0] == '=' &&
-			(value[1] == 'y' || value[1] == 'm') && value[2] == '\n')
-			return value[1];
-	}
-	return 'n';
-}
-
-/* Module names are the same with '-' and '_'. */
-static bool same_module(const char *name, const char *word, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if ((name[i] == '-' ? '_' : name[i]) != word[i])
-			return false;
-	}
-	return name[n] == '\0';
-}
-
-/* Whether the recipe lists any of @words, separated by spaces. */
-static bool is_listed(const struct recipe *recipe, const char *words)
-{
-	while (words != NULL && *words != '\0') {
-		size_t n = strcspn(words, " ");
-
-		for (size_t i = 0; i < recipe->kernel.modules.count; i++) {
-			if (same_module(recipe->kernel.modules.items[i], words, n))
-				return true;
-		}
-		words += n + (words[n] == ' ');
-	}
-	return false;
-}
 
 static bool launches(const struct recipe *recipe, const char *tee)
 {
@@ -154,25 +21,22 @@ static bool launches(const struct recipe *recipe, const char *tee)
 	return false;
 }
 
-/* Which conditional rows count. */
-static unsigned conditions(const struct recipe *recipe)
+/* What the recipe makes of the kernel. */
+static struct check_kernel_for purpose_of(const struct recipe *recipe)
 {
-	unsigned set = 0;
-
-	if (strcmp(recipe->rootfs.type, "erofs") == 0)
-		set |= WITH_EROFS;
-	if (strcmp(recipe->kernel.compression, "gzip") == 0)
-		set |= WITH_GZIP;
-	if (strcmp(recipe->kernel.compression, "zstd") == 0)
-		set |= WITH_ZSTD;
-	if (launches(recipe, "snp"))
-		set |= WITH_SNP;
-	if (launches(recipe, "tdx"))
-		set |= WITH_TDX;
-	return set;
+	return (struct check_kernel_for){
+		.flow = CHECK_KERNEL_VERITY_INITRD,
+		.snp = launches(recipe, "snp"),
+		.tdx = launches(recipe, "tdx"),
+		.gpt = strcmp(recipe->layout, "one-disk") == 0,
+		.rootfs_type = recipe->rootfs.type,
+		.initrd_codec = recipe->kernel.compression,
+		.modules = (const char *const *)recipe->kernel.modules.items,
+		.module_count = recipe->kernel.modules.count,
+	};
 }
 
-static int add_warning(struct kernel *kernel, const struct buf *line, struct err *err)
+static int add_warning(struct kernel *kernel, const char *line, struct err *err)
 {
 	char **grown = reallocarray(
 		kernel->warnings, kernel->warning_count + 1, sizeof(*kernel->warnings));
@@ -180,61 +44,29 @@ static int add_warning(struct kernel *kernel, const struct buf *line, struct err
 	if (grown == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	kernel->warnings = grown;
-	grown[kernel->warning_count] = strdup(buf_cstr(line));
+	grown[kernel->warning_count] = strdup(line);
 	if (grown[kernel->warning_count] == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	kernel->warning_count++;
 	return 0;
 }
 
-/* What is wrong with the option, into @ret; nothing when it is as it should be. */
-static void judge(const struct option *option, const char *config, const struct recipe *recipe,
-	struct buf *ret)
+/* What is missing is refused; the rest is kept for the manifest. */
+static int check_config(const struct kconfig *config, const struct recipe *recipe,
+	struct kernel *kernel, struct err *err)
 {
-	char value = option_value(config, option->name);
+	const struct check_kernel_for purpose = purpose_of(recipe);
+	CHECK_KERNEL_AUTO findings = {0};
+	int rc = check_kernel(config, &purpose, &findings, err);
 
-	if (option->need == SHOULD_BE_OFF) {
-		bool excused = option->modules != NULL &&
-			       option_value(config, option->modules) == 'y';
+	for (size_t i = 0; rc == 0 && i < findings.count; i++) {
+		const struct check_kernel_finding *finding = &findings.items[i];
 
-		if (value != 'n' && !excused)
-			buf_fmt(ret, "CONFIG_%s=%c: %s", option->name, value, option->why);
-		return;
+		rc = finding->required ? err_fail(err, -EBADMSG, "kernel %s: %s", kernel->version,
+						 finding->text)
+				       : add_warning(kernel, finding->text, err);
 	}
-	if (value == 'y')
-		return;
-	if (value == 'n')
-		buf_fmt(ret, "CONFIG_%s is not set, needed for %s", option->name, option->why);
-	else if (option->need == MUST_BE_BUILT_IN || option->modules == NULL)
-		buf_fmt(ret, "CONFIG_%s=m, needed as =y for %s", option->name, option->why);
-	else if (!is_listed(recipe, option->modules))
-		buf_fmt(ret, "CONFIG_%s=m, needed for %s, and kernel.modules does not load it",
-			option->name, option->why);
-}
-
-static int check_config(
-	const char *config, const struct recipe *recipe, struct kernel *kernel, struct err *err)
-{
-	unsigned set = conditions(recipe);
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
-		const struct option *option = &options[i];
-		BUF_AUTO line = {0};
-
-		if (option->when != ALWAYS && (option->when & set) == 0)
-			continue;
-		judge(option, config, recipe, &line);
-		if (line.len == 0)
-			continue;
-		if (option->need == MUST_BE_BUILT_IN || option->need == MUST_WORK)
-			return err_fail(
-				err, -EBADMSG, "kernel %s: %s", kernel->version, buf_cstr(&line));
-		int rc = add_warning(kernel, &line, err);
-
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
+	return rc;
 }
 
 static int read_content(const struct tree_node *node, const char *what, size_t max, struct buf *ret,
@@ -293,9 +125,10 @@ static int check_image(const struct tree_node *node, const char *version, struct
 }
 
 static int read_config(
-	const struct tree *tree, const char *version, struct buf *ret, struct err *err)
+	const struct tree *tree, const char *version, struct kconfig *ret, struct err *err)
 {
 	BUF_AUTO path = {0};
+	BUF_AUTO text = {0};
 
 	buf_fmt(&path, "boot/config-%s", version);
 	int rc = buf_check(&path, err);
@@ -306,10 +139,10 @@ static int read_config(
 
 	if (node == NULL || node->inode->type != TREE_FILE)
 		return err_fail(err, -EBADMSG, "%s is not there", buf_cstr(&path));
-	rc = read_content(node, buf_cstr(&path), KERNEL_CONFIG_BYTES_MAX, ret, err);
-	if (rc == 0 && memchr(buf_cstr(ret), '\0', ret->len) != NULL)
-		return err_fail(err, -EBADMSG, "%s: has a NUL", buf_cstr(&path));
-	return rc;
+	rc = read_content(node, buf_cstr(&path), KCONFIG_BYTES_MAX, &text, err);
+	return rc != 0 ? rc
+		       : kconfig_parse(
+				 text.data, text.len, KCONFIG_WHOLE, buf_cstr(&path), ret, err);
 }
 
 static const struct tree_node *find_modules(const struct tree *tree, const char *version)
@@ -422,7 +255,7 @@ static int find_and_check(const struct tree *tree, const struct recipe *recipe,
 	struct kernel *kernel, struct err *err)
 {
 	const struct tree_node *image;
-	BUF_AUTO config = {0};
+	KCONFIG_AUTO config = {0};
 	int rc = find_image(tree, &image, err);
 
 	if (rc != 0)
@@ -436,7 +269,7 @@ static int find_and_check(const struct tree *tree, const struct recipe *recipe,
 		rc = read_config(tree, kernel->version, &config, err);
 	if (rc == 0)
 		rc = fill_modules(tree, kernel, err);
-	return rc != 0 ? rc : check_config(buf_cstr(&config), recipe, kernel, err);
+	return rc != 0 ? rc : check_config(&config, recipe, kernel, err);
 }
 
 int kernel_find(

@@ -13,8 +13,7 @@
 #include "mkimage/recipe.h"
 #include "mkimage/tree.h"
 
-#define KERNEL_BYTES_MAX	(128u << 20)
-#define KERNEL_CONFIG_BYTES_MAX (1u << 20)
+#define KERNEL_BYTES_MAX (128u << 20)
 
 struct kernel {
 	char *version; /* owned: the release, "6.12.1-cloud-amd64" */

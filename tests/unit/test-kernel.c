@@ -25,7 +25,8 @@ static const char good_config[] =
 	"CONFIG_CONFIGFS_FS=y\nCONFIG_VIRTIO_CONSOLE=y\nCONFIG_VIRTIO_NET=y\n"
 	"CONFIG_SCSI_VIRTIO=y\nCONFIG_VSOCKETS=y\nCONFIG_VIRTIO_VSOCKETS=y\nCONFIG_OVERLAY_FS=y\n"
 	"CONFIG_DM_CRYPT=y\nCONFIG_DM_INTEGRITY=y\nCONFIG_CRYPTO_XTS=y\nCONFIG_EXT4_FS=y\n"
-	"CONFIG_EFI_PARTITION=y\n# CONFIG_MODULES is not set\nCONFIG_LOCALVERSION=\"y\"\n";
+	"CONFIG_EFI_PARTITION=y\n# CONFIG_NUMA is not set\n"
+	"CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY=y\nCONFIG_LOCALVERSION=\"y\"\n";
 
 static void must(int rc, const struct err *err)
 {
@@ -202,14 +203,14 @@ struct row {
 static const struct row rows[] = {
 	{"MD", "", KERNEL(""), "CONFIG_MD is not set", true},
 	{"MD", "CONFIG_MD=m\n", KERNEL(""), "CONFIG_MD=m, needed as =y", true},
-	{"DM_VERITY", "CONFIG_DM_VERITY=m\n", KERNEL(""), "kernel.modules does not load it", true},
+	{"DM_VERITY", "CONFIG_DM_VERITY=m\n", KERNEL(""), "the initrd does not load it", true},
 	{"DM_VERITY", "CONFIG_DM_VERITY=m\n", KERNEL("\"dm-verity\""), NULL, false},
 	{"BLK_DEV_DM", "CONFIG_BLK_DEV_DM=m\n", KERNEL("\"dm_verity\""), NULL, false},
 	{"DM_VERITY", "# CONFIG_DM_VERITY is not set\n", KERNEL("\"dm_verity\""), "is not set",
 		true},
 	{"DM_VERITY", "CONFIG_DM_VERITY=n\n", KERNEL(""), "is not set", true},
-	{"DM_VERITY", "CONFIG_DM_VERITY=yes\n", KERNEL(""), "is not set", true},
-	{"DM_VERITY", " CONFIG_DM_VERITY=y\n", KERNEL(""), "is not set", true},
+	{"DM_VERITY", "CONFIG_DM_VERITY=yes\n", KERNEL(""), "neither a comment nor", true},
+	{"DM_VERITY", " CONFIG_DM_VERITY=y\n", KERNEL(""), "neither a comment nor", true},
 	{"DM_VERITY", "CONFIG_DM_VERITY_FEC=y\n", KERNEL(""), "is not set", true},
 	{"EROFS_FS", "", KERNEL(""), "CONFIG_EROFS_FS is not set", true},
 	{"RD_ZSTD", "", KERNEL("") "compression = \"zstd\"\n", "CONFIG_RD_ZSTD", true},
