@@ -12,6 +12,8 @@
 struct refs {
 	const char *form, *path;
 	const char *format, *tee, *role, *tuple, *build, *kata_version, *variant, *key, *output;
+	const char *image_version, *key_provider;
+	struct opt_list apps;
 	bool strict, check;
 };
 
@@ -46,6 +48,10 @@ static int make(
 		.kata_version = refs->kata_version,
 		.variant = refs->variant,
 		.key = refs->key,
+		.image_version = refs->image_version,
+		.key_provider = refs->key_provider,
+		.apps = refs->apps.items,
+		.app_count = refs->apps.count,
 		.gaps = gaps};
 	BUF_AUTO text = {0};
 	int rc;
@@ -169,15 +175,23 @@ static void add_forms(struct buf *text)
 int cmd_refs(int argc, char **argv)
 {
 	struct refs refs = {0};
+	int status;
 	const struct opt opts[] = {
 		{"format", 'f', OPT_STR, &refs.format, "FORM", "the form; list: all of them"},
 		{"tee", 0, OPT_STR, &refs.tee, "sev-snp|tdx", "only tuples of that family"},
 		{"role", 0, OPT_STR, &refs.role, "NAME", "only tuples of that role"},
 		{"tuple", 0, OPT_STR, &refs.tuple, "NAME", "only that tuple"},
-		{"build", 0, OPT_STR, &refs.build, "DIR", "the build (kata-guest)"},
+		{"build", 0, OPT_STR, &refs.build, "DIR", "the build (kata-guest, dstack)"},
 		{"kata-version", 0, OPT_STR, &refs.kata_version, "V", "of kata-guest"},
 		{"variant", 0, OPT_STR, &refs.variant, "NAME",
-			"build_variant of kata-guest; default: release"},
+			"build_variant of kata-guest; is_dev of dstack unless release, the "
+			"default"},
+		{"image-version", 0, OPT_STR, &refs.image_version, "V",
+			"version of a dstack image"},
+		{"key-provider", 0, OPT_STR, &refs.key_provider, "HEX",
+			"SHA-256 of dstack's key-provider event, for mr_system"},
+		{"app", 0, OPT_LIST, &refs.apps, "ID=HASH",
+			"an application and its compose hash (dstack-auth); repeat for each"},
 		{"key", 0, OPT_STR, &refs.key, "FILE", "private key that signs (corim)"},
 		{"strict", 0, OPT_FLAG, &refs.strict, NULL,
 			"refuse what would be warned of: facts that nobody gave"},
@@ -197,5 +211,7 @@ int cmd_refs(int argc, char **argv)
 		.more = add_forms,
 	};
 
-	return cli_run(&verb, argc, argv, run, &refs);
+	status = cli_run(&verb, argc, argv, run, &refs);
+	opt_list_done(&refs.apps);
+	return status;
 }

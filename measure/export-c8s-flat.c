@@ -288,25 +288,6 @@ static int read_part(const struct export_request *request, const json_t *outputs
 	return rc;
 }
 
-/* The build's manifest, which must be the one that the golden values are of. */
-static int read_manifest(const struct export_request *request, json_t **ret, struct err *err)
-{
-	unsigned char digest[SHA256_SIZE];
-	BUF_AUTO text = {0};
-	char *path AUTO_FREE = NULL;
-	int rc;
-
-	if (asprintf(&path, "%s/manifest.json", request->build) < 0)
-		return err_fail(err, -ENOMEM, "out of memory");
-	rc = io_read_file(path, JSON_DOC_MAX, &text, err);
-	if (rc == 0)
-		rc = digest_bytes(DIGEST_SHA256, text.data, text.len, digest, err);
-	if (rc == 0 && memcmp(digest, request->doc->manifest_sha256, SHA256_SIZE) != 0)
-		rc = err_fail(
-			err, -EKEYREJECTED, "%s: the golden values are of another build", path);
-	return rc == 0 ? json_doc_parse(text.data, text.len, path, ret, err) : rc;
-}
-
 /* The value of rootfstype= on the command line, malloc'ed. */
 static int find_rootfs_type(const char *cmdline, char **ret, struct err *err)
 {
@@ -350,7 +331,7 @@ int export_kata_guest(
 	if (request->build == NULL || request->kata_version == NULL)
 		return err_fail(
 			err, -EINVAL, "--build and --kata-version: required for kata-guest");
-	rc = read_manifest(request, &manifest, err);
+	rc = export_build_manifest(request, &manifest, err);
 	if (rc != 0)
 		return rc;
 	outputs = json_object_get(manifest, "outputs");

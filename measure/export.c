@@ -2,9 +2,11 @@
 #define _GNU_SOURCE
 #include "measure/export.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/io.h"
 #include "lib/json.h"
 #include "measure/export-c8s.h"
 
@@ -27,6 +29,10 @@ const struct export_form export_forms[] = {
 		export_trustee_script},
 	{"trustee-policy", "Trustee: a policy that matches whole tuples", BOTH, false,
 		export_trustee_policy},
+	{"dstack", "dstack: measurement documents, sha256sum.txt, digest.txt of an image", BOTH,
+		false, export_dstack},
+	{"dstack-auth", "dstack: the allow list of auth-simple and dstack-auth", BOTH, false,
+		export_dstack_auth},
 	{"contrast", "Contrast reference values", BOTH, false, export_contrast},
 	{"corim", "CoRIM in Trustee's subset; --key signs it (COSE_Sign1)", BOTH, false,
 		export_corim},
@@ -145,4 +151,22 @@ size_t export_registers(
 	if (entry->anchor.has)
 		ret[n++] = (struct export_register){"mrconfigid", entry->anchor.bytes, SHA384_SIZE};
 	return n;
+}
+
+int export_build_manifest(const struct export_request *request, json_t **ret, struct err *err)
+{
+	unsigned char digest[SHA256_SIZE];
+	BUF_AUTO text = {0};
+	char *path AUTO_FREE = NULL;
+	int rc;
+
+	if (asprintf(&path, "%s/manifest.json", request->build) < 0)
+		return err_fail(err, -ENOMEM, "out of memory");
+	rc = io_read_file(path, JSON_DOC_MAX, &text, err);
+	if (rc == 0)
+		rc = digest_bytes(DIGEST_SHA256, text.data, text.len, digest, err);
+	if (rc == 0 && memcmp(digest, request->doc->manifest_sha256, SHA256_SIZE) != 0)
+		rc = err_fail(
+			err, -EKEYREJECTED, "%s: the golden values are of another build", path);
+	return rc == 0 ? json_doc_parse(text.data, text.len, path, ret, err) : rc;
 }

@@ -18,12 +18,16 @@ struct export_request {
 	unsigned tees; /* set by export_write: the families that the form can hold */
 	bool has_tee;  /* else both families, where the form holds both */
 	enum golden_tee tee;
-	const char *role, *tuple; /* only these; NULL: all */
-	const char *build;	  /* directory of the build; NULL: not given */
-	const char *kata_version; /* for the Kata guest manifest; NULL: not given */
-	const char *variant;	  /* likewise */
-	const char *key;	  /* path of a private key, to sign a CoRIM; NULL: unsigned */
-	struct warn *gaps;	  /* what the form wants and nobody gave */
+	const char *role, *tuple;  /* only these; NULL: all */
+	const char *build;	   /* directory of the build; NULL: not given */
+	const char *kata_version;  /* for the Kata guest manifest; NULL: not given */
+	const char *variant;	   /* likewise */
+	const char *key;	   /* path of a private key, to sign a CoRIM; NULL: unsigned */
+	const char *image_version; /* of dstack's metadata.json; NULL: none in it */
+	const char *key_provider;  /* dstack: hex of the SHA-256 of the event; NULL: not known */
+	const char *const *apps;   /* dstack: APP-ID=COMPOSE-HASH in hex, borrowed */
+	size_t app_count;
+	struct warn *gaps; /* what the form wants and nobody gave */
 };
 
 struct export_form {
@@ -54,6 +58,10 @@ struct buf *export_file(struct golden_outputs *ret, const char *name, struct err
 /* Adds a JSON document as an output; takes over @doc, which may be NULL for lack of memory. */
 int export_json(
 	struct golden_outputs *ret, const char *name, json_t *doc, struct err *err) MUST_CHECK;
+
+/* Reads the manifest of the build, which must be the one that the golden values are of: -EKEYREJECTED otherwise. */
+int export_build_manifest(
+	const struct export_request *request, json_t **ret, struct err *err) MUST_CHECK;
 
 /* Appends @value to @list unless an equal one is there; takes it over. */
 int export_append_once(json_t *list, json_t *value, struct err *err) MUST_CHECK;
@@ -96,6 +104,10 @@ int export_corim_amd(const struct export_request *request, struct golden_outputs
 int export_go_sev_guest(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
 int export_go_tdx_guest(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_dstack(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_dstack_auth(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
 int export_contrast(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
