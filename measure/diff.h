@@ -1,0 +1,32 @@
+/*
+ * What differs between two builds, and why: from the inputs (packages, files, settings) over the files of the root, the outputs
+ * and the words of the command line to the registers, each with the inputs and the steps of its derivation that moved it.
+ *
+ * Read from a build directory, or one that `assay golden` made: manifest.json (assay-build/1), golden.json (assay-golden/1),
+ * files.json (assay-files/1) and derivation/ (assay-derivation/1). One of the first two must be there; nothing is said of what
+ * the others would tell.
+ */
+#ifndef MEASURE_DIFF_H
+#define MEASURE_DIFF_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+#define DIFF_SCHEMA "assay-diff/1"
+
+/*
+ * Compares the builds in the directories @before and @after into a document of schema assay-diff/1 (docs/diff.md). -EBADMSG for a
+ * directory whose documents are malformed.
+ */
+int diff_builds(const char *before, const char *after, json_t **ret, struct err *err) MUST_CHECK;
+
+/* Whether the document names no difference. */
+bool diff_is_empty(const json_t *doc);
+
+/* Appends the document as text. Of the files that changed with one origin only the first few are named unless @all. */
+void diff_text(const json_t *doc, bool all, struct buf *ret);
+
+#endif
