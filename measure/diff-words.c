@@ -1,24 +1,14 @@
-/* Differences between two lines, word by word: the longest common subsequence of their words (diff-words.h). */
+/* Differences between two lines, word by word (diff-words.h). */
 #include "measure/diff-words.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
+#include "measure/sequence.h"
 
 #define WORDS_MAX 1024 /* of a command line, which the kernel ends at 2048 bytes */
-
-static int no_memory(struct err *err)
-{
-	return err_fail(err, -ENOMEM, "out of memory");
-}
-
-static int append(json_t *list, json_t *value, struct err *err)
-{
-	return json_array_append_new(list, value) == 0 ? 0 : no_memory(err);
-}
 
 struct words {
 	const char *at[WORDS_MAX];
@@ -41,32 +31,14 @@ static int split(const char *line, struct words *ret, struct err *err)
 	return 0;
 }
 
-static bool same_word(const struct words *a, size_t i, const struct words *b, size_t j)
+static bool same_word(const void *before, size_t i, const void *after, size_t j)
 {
+	const struct words *a = before, *b = after;
+
 	return a->len[i] == b->len[j] && memcmp(a->at[i], b->at[j], a->len[i]) == 0;
 }
 
-/* The length of the longest common subsequence of what follows word i of @a and word j of @b, in row i and column j. */
-static uint16_t *common_lengths(const struct words *a, const struct words *b)
-{
-	size_t width = b->count + 1;
-	uint16_t *table = calloc((a->count + 1) * width, sizeof(*table));
-
-	for (size_t i = a->count; table != NULL && i-- > 0;) {
-		for (size_t j = b->count; j-- > 0;) {
-			uint16_t down = table[(i + 1) * width + j];
-			uint16_t right = table[i * width + j + 1];
-
-			if (same_word(a, i, b, j))
-				table[i * width + j] = (uint16_t)(table[(i + 1) * width + j + 1] +
-								  1);
-			else
-				table[i * width + j] = down > right ? down : right;
-		}
-	}
-	return table;
-}
-
+/* The words from @first to @end as one string; null for none. */
 static json_t *joined(const struct words *words, size_t first, size_t end)
 {
 	if (first == end)
@@ -75,45 +47,39 @@ static json_t *joined(const struct words *words, size_t first, size_t end)
 		(size_t)(words->at[end - 1] + words->len[end - 1] - words->at[first]));
 }
 
-/* Moves *@i and *@j past words that are in one line only. */
-static void skip_changed(
-	const struct words *a, const struct words *b, const uint16_t *table, size_t *i, size_t *j)
-{
-	size_t width = b->count + 1;
+struct lines {
+	const struct words *before, *after;
+	json_t *list;
+};
 
-	while ((*i < a->count || *j < b->count) &&
-		!(*i < a->count && *j < b->count && same_word(a, *i, b, *j))) {
-		if (*j == b->count || (*i < a->count && table[(*i + 1) * width + *j] >=
-								table[*i * width + *j + 1]))
-			++*i;
-		else
-			++*j;
-	}
+static int add(void *arg, size_t i, size_t i_end, size_t j, size_t j_end, struct err *err)
+{
+	const struct lines *lines = arg;
+	json_t *change = json_pack("{s:o, s:o}", "before", joined(lines->before, i, i_end), "after",
+		joined(lines->after, j, j_end));
+
+	return json_array_append_new(lines->list, change) == 0
+		       ? 0
+		       : err_fail(err, -EINVAL, "a command line that is not UTF-8");
 }
 
 int diff_words(const char *before, const char *after, json_t *list, struct err *err)
 {
 	AUTO_FREE struct words *words = calloc(2, sizeof(*words));
-	AUTO_FREE uint16_t *table = NULL;
-	struct words *a = words, *b = words + 1;
-	int rc = words == NULL ? no_memory(err) : split(before, a, err);
+	struct lines lines = {words, words + 1, list};
+	int rc = words == NULL ? err_fail(err, -ENOMEM, "out of memory")
+			       : split(before, words, err);
 
 	if (rc == 0)
-		rc = split(after, b, err);
+		rc = split(after, words + 1, err);
 	if (rc != 0)
 		return rc;
-	table = common_lengths(a, b);
-	if (table == NULL)
-		return no_memory(err);
-	for (size_t i = 0, j = 0; rc == 0 && (i < a->count || j < b->count); i++, j++) {
-		size_t was = i, is = j;
-
-		skip_changed(a, b, table, &i, &j);
-		if (i > was || j > is)
-			rc = append(list,
-				json_pack("{s:o, s:o}", "before", joined(a, was, i), "after",
-					joined(b, is, j)),
-				err);
-	}
-	return rc;
+	return sequence_diff(&(struct sequences){.a = words,
+				     .b = words + 1,
+				     .a_count = words[0].count,
+				     .b_count = words[1].count,
+				     .same = same_word,
+				     .differ = add,
+				     .arg = &lines},
+		err);
 }
