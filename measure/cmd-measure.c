@@ -6,6 +6,7 @@ int cmd_measure(int argc, char **argv)
 {
 	static const struct cli_verb rows[] = {
 		{"tdx", cmd_measure_tdx, "MRTD and RTMRs of Intel TDX guests"},
+		{"td-shim", cmd_measure_td_shim, "registers of Intel TDX guests that boot td-shim"},
 		{"snp", cmd_measure_snp, "launch digests of SEV-SNP guests, one shape or a fleet"},
 		{"sev-es", cmd_measure_sev_es, "launch digests of SEV-ES guests"},
 		{"sev", cmd_measure_sev, "launch digests of SEV guests"},
