@@ -328,3 +328,21 @@ int gpt_parse(const unsigned char head[GPT_HEAD_SIZE], const unsigned char tail[
 		*ret = *gpt;
 	return rc;
 }
+
+void gpt_event(const unsigned char head[GPT_HEAD_SIZE], struct buf *ret)
+{
+	static const unsigned char unused[GUID_SIZE];
+	const unsigned char *entries = head + 2 * GPT_SECTOR_SIZE;
+	unsigned char count[8];
+	struct wr wr = wr_init(count, sizeof(count));
+	uint64_t used = 0;
+
+	for (size_t i = 0; i < GPT_PARTITIONS_MAX; i++)
+		used += memcmp(entries + i * ENTRY_SIZE, unused, GUID_SIZE) != 0;
+	wr_le64(&wr, used);
+	buf_add(ret, head + GPT_SECTOR_SIZE, HEADER_SIZE);
+	buf_add(ret, count, sizeof(count));
+	for (size_t i = 0; i < GPT_PARTITIONS_MAX; i++)
+		if (memcmp(entries + i * ENTRY_SIZE, unused, GUID_SIZE) != 0)
+			buf_add(ret, entries + i * ENTRY_SIZE, ENTRY_SIZE);
+}

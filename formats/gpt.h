@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/guid.h"
@@ -33,6 +34,7 @@
 #define GPT_TYPE_ROOT_X86_64_VERITY	"2c7357ed-ebd2-46d9-aec1-23d437ec2bf5"
 #define GPT_TYPE_ROOT_X86_64_VERITY_SIG "41092b05-9fc8-4523-994f-2def0408b176"
 #define GPT_TYPE_LINUX			"0fc63daf-8483-4772-8e79-3d69d8477de4"
+#define GPT_TYPE_ESP			"c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 
 #define GPT_ATTRIBUTE_READ_ONLY (UINT64_C(1) << 60)
 
@@ -69,5 +71,9 @@ void gpt_format(const struct gpt *gpt, uint64_t disk_sectors, unsigned char head
  */
 int gpt_parse(const unsigned char head[GPT_HEAD_SIZE], const unsigned char tail[GPT_TAIL_SIZE],
 	uint64_t disk_sectors, const char *what, struct gpt *ret, struct err *err) MUST_CHECK;
+
+/* Appends what firmware measures of a table that gpt_parse has accepted, UEFI_GPT_DATA: the header, a
+ * u64 count, the entries in use. */
+void gpt_event(const unsigned char head[GPT_HEAD_SIZE], struct buf *ret);
 
 #endif

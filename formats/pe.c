@@ -9,7 +9,7 @@
  *   P+24        | -    | optional header: magic 0x10b (PE32) or 0x20b (PE32+), ...
  *   -           | 40n  | section headers
  * and in the optional header
- *   +56  SizeOfImage, +60 SizeOfHeaders, +64 CheckSum, +68 Subsystem
+ *   +44  MajorImageVersion, +56  SizeOfImage, +60 SizeOfHeaders, +64 CheckSum, +68 Subsystem
  *   +92 (PE32) or +108 (PE32+) number of data directories, then 8 bytes for each; the
  *   certificates are number 4
  */
@@ -72,6 +72,8 @@ static int read_optional(
 			magic, base);
 	pe->pe32_plus = magic == MAGIC_PE32_PLUS;
 	count_offset = pe->pe32_plus ? COUNT_PE32_PLUS : COUNT_PE32;
+	rd_seek(&rd, 44);
+	pe->image_version = rd_le16(&rd);
 	rd_seek(&rd, 56);
 	pe->image_size = rd_le32(&rd);
 	pe->headers_size = rd_le32(&rd);
@@ -190,4 +192,17 @@ const struct pe_section *pe_section(const struct pe *pe, const char *name)
 		if (strcmp(pe->sections[i].name, name) == 0)
 			return &pe->sections[i];
 	return NULL;
+}
+
+void pe_section_memory(const void *image, const struct pe_section *section, struct buf *ret)
+{
+	uint32_t n = section->raw_size < section->virtual_size ? section->raw_size
+							       : section->virtual_size;
+	unsigned char *to = buf_grow(ret, section->virtual_size);
+
+	if (to == NULL)
+		return;
+	memset(to, 0, section->virtual_size);
+	if (n > 0)
+		memcpy(to, (const unsigned char *)image + section->raw_offset, n);
 }

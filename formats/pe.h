@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
 
 #define PE_SECTIONS_MAX 256
@@ -23,6 +24,7 @@ struct pe_section {
 struct pe {
 	uint16_t machine;
 	uint16_t subsystem;
+	uint16_t image_version; /* MajorImageVersion */
 	bool pe32_plus;
 	size_t checksum_offset;	   /* of the 4-byte CheckSum field */
 	size_t security_offset;	   /* of the certificates' 8-byte directory entry; 0: none */
@@ -45,5 +47,8 @@ int pe_parse(const void *image, size_t len, struct pe *ret, struct err *err) MUS
 /* The section of this name, or NULL when there is none; the first one when there are several.
  * Borrowed. */
 const struct pe_section *pe_section(const struct pe *pe, const char *name);
+
+/* Appends a section as it stands in memory, virtual_size bytes: what the file has of it, then zeros. */
+void pe_section_memory(const void *image, const struct pe_section *section, struct buf *ret);
 
 #endif

@@ -19,6 +19,7 @@
 
 struct options {
 	const char *firmware, *kernel, *initrd, *cmdline, *cmdline_file;
+	const char *boot, *disk;
 	const char *vmm, *order, *acpi, *qemu, *memory, *vcpus, *only, *format;
 	struct opt_list events, qemu_args;
 	bool explain;
@@ -203,6 +204,8 @@ static int load(struct request *request, struct err *err)
 	request->input.kernel = o->kernel;
 	request->input.initrd = o->initrd;
 	request->input.vmm = o->vmm;
+	request->input.boot = o->boot;
+	request->input.disk = o->disk;
 	request->input.runtime_events = o->events.items;
 	request->input.runtime_event_count = o->events.count;
 	rc = read_memory(request, err);
@@ -389,11 +392,14 @@ static int make_json(const struct request *request, struct buf *to, struct err *
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (!set_file(inputs, "firmware", o->firmware, err, &rc) ||
 		!set_file(inputs, "kernel", o->kernel, err, &rc) ||
-		!set_file(inputs, "initrd", o->initrd, err, &rc))
+		!set_file(inputs, "initrd", o->initrd, err, &rc) ||
+		!set_file(inputs, "disk", o->disk, err, &rc))
 		return rc != 0 ? rc : err_fail(err, -EINVAL, "a file name that is not UTF-8");
 	if (request->input.cmdline != NULL &&
 		!set(inputs, "cmdline", json_pack("{s:s}", "text", request->input.cmdline)))
 		return err_fail(err, -EINVAL, "a command line that is not UTF-8");
+	if (o->boot != NULL)
+		set(doc, "boot", json_string(o->boot));
 	if (first->generation[0] != '\0')
 		set(doc, "firmware_generation", json_string(first->generation));
 	for (size_t i = 0; i < request->shapes; i++)
@@ -445,6 +451,11 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"cmdline", 'c', OPT_TEXT, &o.cmdline, "TEXT", "kernel command line"},
 		{"cmdline-file", 0, OPT_STR, &o.cmdline_file, "FILE",
 			"the same from a file, byte for byte"},
+		{"boot", 0, OPT_STR, &o.boot, "direct|uki",
+			"what the firmware starts: the kernel, or a loader from a disk; direct "
+			"unless given"},
+		{"disk", 0, OPT_STR, &o.disk, "IMAGE",
+			"disk with a GPT and an EFI system partition, for the latter"},
 		{"memory", 'm', OPT_STR, &o.memory, "SIZE[,SIZE...]", "guest memory, 2G or 512M"},
 		{"vcpus", 'n', OPT_STR, &o.vcpus, "N[,N-N...]",
 			"vCPU counts; RTMR0 alone depends on them"},

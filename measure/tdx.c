@@ -10,6 +10,7 @@
 #include "lib/io.h"
 #include "measure/acpi-q35.h"
 #include "measure/acpi-qemu.h"
+#include "measure/boot-disk.h"
 #include "measure/direct.h"
 #include "measure/generation.h"
 #include "measure/mrtd.h"
@@ -38,7 +39,7 @@ struct launch {
 	struct tdvf tdvf;
 	struct secureboot *state; /* owned */
 	struct direct_boot boot;
-	bool understood;	     /* the firmware is: RTMR0 and RTMR1 can be tried */
+	bool understood;	     /* the firmware is: RTMR0 and RTMR1 can be tried for a shape */
 	struct tdx_registers common; /* of every shape: MRTD, RTMR2 and RTMR3 */
 };
 
@@ -57,6 +58,27 @@ static bool records(const struct tdx_input *in)
 	return false;
 }
 
+static bool from_disk(const struct tdx_input *in)
+{
+	return in->boot != NULL && strcmp(in->boot, "direct") != 0;
+}
+
+static int check_boot(const struct tdx_input *in, struct err *err)
+{
+	enum boot_flow flow;
+
+	if (from_disk(in) && !boot_flow_find(in->boot, &flow))
+		return err_fail(
+			err, -EINVAL, "no boot \"%s\": direct%s", in->boot, BOOT_FLOW_NAMES);
+	if (from_disk(in) && in->disk == NULL)
+		return err_fail(err, -EINVAL, "a boot by %s needs a disk image", in->boot);
+	if (!from_disk(in) && in->disk != NULL)
+		return err_fail(err, -EINVAL, "a disk image, but a direct boot");
+	if (from_disk(in) && in->kernel != NULL)
+		return err_fail(err, -EINVAL, "a boot from a disk takes its kernel from there");
+	return 0;
+}
+
 static int check_input(const struct tdx_input *in, struct err *err)
 {
 	if (in->firmware == NULL)
@@ -66,6 +88,8 @@ static int check_input(const struct tdx_input *in, struct err *err)
 			"no VMM given: the order of pages and the kernel depend on it");
 	if ((in->acpi_dir != NULL) + (in->acpi_qemu != NULL) + in->acpi_builtin > 1)
 		return err_fail(err, -EINVAL, "ACPI tables from more than one source");
+	if (check_boot(in, err) != 0)
+		return err->code;
 	if (in->kernel == NULL && in->initrd != NULL)
 		return err_fail(err, -EINVAL, "an initrd without a kernel");
 	if (in->kernel == NULL && in->cmdline != NULL)
@@ -291,6 +315,67 @@ static int load_boot(struct launch *launch, struct err *err)
 	return predict(launch, TDX_RTMR2, direct_rtmr2, &launch->common, err);
 }
 
+/* Extends one register by the events of a boot from a disk. */
+static int extend(struct launch *launch, const struct boot_log *log, enum tdx_register reg,
+	unsigned index, struct err *err)
+{
+	const struct generation *generation = &launch->generation;
+	struct rtmr rtmr = {.derive = launch->in->derive[reg]};
+	int rc;
+
+	if (index == 1 && !generation->separators)
+		rc = err_fail(err, -ENOTSUP,
+			"the firmware (%s) does not tell whether its second separator goes to "
+			"RTMR0 or RTMR1",
+			generation->name);
+	else
+		rc = boot_log_extend(log, index, &rtmr, err);
+	return settle(launch->in, &launch->common, reg, &rtmr, rc, err);
+}
+
+/* What keeps a boot from a disk from being predicted. */
+static int check_disk(const struct launch *launch, struct err *err)
+{
+	if (!launch->vmm->direct_boot)
+		return err_fail(err, -ENOTSUP, "how the firmware of %s boots a disk is not known",
+			launch->vmm->name);
+	if (!launch->generation.cc_measurement)
+		return err_fail(err, -ENOTSUP,
+			"the firmware measures nothing into RTMRs (it has no TdTcg2Dxe module)");
+	if (launch->state->enabled)
+		return err_fail(err, -ENOTSUP,
+			"the firmware enforces Secure Boot, which changes how loaders start "
+			"kernels");
+	return 0;
+}
+
+/* RTMR1 and RTMR2 of a boot from a disk, which are the same for all shapes. */
+static int load_disk(struct launch *launch, struct err *err)
+{
+	static const struct rtmr none = {.derive = NULL};
+	const struct tdx_input *in = launch->in;
+	BOOT_LOG_AUTO log = {.protocol = BOOT_CC};
+	struct boot_input boot = {.disk = in->disk};
+	int rc = understand(launch, err);
+
+	if (rc != 0 || !launch->understood)
+		return rc;
+	launch->understood = false;
+	if (!boot_flow_find(in->boot, &boot.flow))
+		return err_fail(err, -EINVAL, "no boot \"%s\"", in->boot);
+	rc = check_disk(launch, err);
+	if (rc == 0)
+		rc = boot_disk_log(&boot, &log, err);
+	if (rc != 0)
+		return rc == -ENOTSUP ? give_up(launch, rc, err) : rc;
+	rc = err_fail(err, -ENOTSUP,
+		"it holds the boot options that the firmware makes of the machine's devices");
+	rc = settle(in, &launch->common, TDX_RTMR0, &none, rc, err);
+	if (rc == 0)
+		rc = extend(launch, &log, TDX_RTMR1, 1, err);
+	return rc != 0 ? rc : extend(launch, &log, TDX_RTMR2, 2, err);
+}
+
 /* RTMR3, of which there is something to say only when its events are given. */
 static int measure_rtmr3(struct launch *launch, struct err *err)
 {
@@ -322,6 +407,8 @@ static int load(struct launch *launch, struct err *err)
 		rc = measure_mrtd(launch, err);
 	if (rc == 0 && in->kernel != NULL)
 		rc = load_boot(launch, err);
+	if (rc == 0 && from_disk(in))
+		rc = load_disk(launch, err);
 	return rc != 0 ? rc : measure_rtmr3(launch, err);
 }
 

@@ -37,11 +37,14 @@ enum tdx_order {
 
 /* What is launched. Strings are borrowed; a zeroed field means "not given". */
 struct tdx_input {
-	const char *firmware;  /* path of the TDVF image */
-	const char *kernel;    /* path of a bzImage for direct boot; NULL: MRTD only */
-	const char *initrd;    /* path; needs a kernel */
-	const char *cmdline;   /* without NUL; needs a kernel; NULL is the empty one */
-	const char *vmm;       /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
+	const char *firmware; /* path of the TDVF image */
+	const char *kernel;   /* path of a bzImage for direct boot; NULL: MRTD only */
+	const char *initrd;   /* path; needs a kernel */
+	const char *cmdline;  /* without NUL; needs a kernel; NULL is the empty one */
+	const char *vmm;      /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
+	/* A boot from a disk image instead of a kernel: "uki", and so on (boot-disk.h). */
+	const char *boot;      /* NULL or "direct": a kernel */
+	const char *disk;      /* path of the image */
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
 	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables},
 	 * a stock QEMU program of the VMM's version, or those that are built in, the latter two

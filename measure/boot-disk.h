@@ -1,0 +1,62 @@
+/*
+ * RTMR1 and RTMR2 of a boot from a disk: the firmware's own events, the partition table, and what
+ * the loader on the EFI system partition measures. edk2 MdeModulePkg/Library/UefiBootManagerLib,
+ * SecurityPkg/Library/DxeTpm2MeasureBootLib; the loaders by boot-uki.h, boot-grub.h, boot-shim.h.
+ */
+#ifndef MEASURE_BOOT_DISK_H
+#define MEASURE_BOOT_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "formats/fat.h"
+#include "formats/gpt.h"
+#include "measure/boot-log.h"
+
+/* A disk image with one EFI system partition, mapped. */
+struct boot_disk {
+	const char *path; /* borrowed */
+	void *bytes;	  /* owned mapping */
+	size_t size_bytes;
+	struct gpt *gpt;   /* owned */
+	size_t esp;	   /* which of its partitions; GRUB counts from 1 by table slot */
+	unsigned esp_slot; /* of the table, from 1 */
+	struct fat fat;
+};
+
+/* Accepts a zeroed disk. */
+void boot_disk_done(struct boot_disk *disk);
+#define BOOT_DISK_AUTO __attribute__((cleanup(boot_disk_done))) struct boot_disk
+
+/* Opens a disk image: -EBADMSG for a damaged table or system partition, -ENOTSUP when what is
+ * started depends on more than the image. @path is borrowed. */
+int boot_disk_open(const char *path, struct boot_disk *ret, struct err *err) MUST_CHECK;
+
+/* Appends a file of the system partition, "EFI/BOOT/BOOTX64.EFI", to @ret; -EBADMSG when it is not
+ * there. */
+int boot_disk_read(const struct boot_disk *disk, const char *path, struct buf *ret,
+	struct err *err) MUST_CHECK;
+
+/* Whether there is a file or directory of this name on the system partition. */
+int boot_disk_has(
+	const struct boot_disk *disk, const char *path, bool *ret, struct err *err) MUST_CHECK;
+
+enum boot_flow {
+	BOOT_DIRECT, /* no disk: direct.h */
+	BOOT_UKI,
+};
+
+#define BOOT_FLOW_NAMES ", uki" /* those that boot_flow_find takes, for errors */
+
+/* The flow of this name; false when there is none. */
+bool boot_flow_find(const char *name, enum boot_flow *ret);
+
+struct boot_input {
+	enum boot_flow flow;
+	const char *disk; /* path of the image */
+};
+
+/* Adds all events of the boot to @log, zeroed but for its protocol. */
+int boot_disk_log(const struct boot_input *in, struct boot_log *log, struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,25 @@
+/* What the EFI stub of a Linux kernel measures when a boot loader starts it: Linux
+ * drivers/firmware/efi/libstub. */
+#ifndef MEASURE_BOOT_LINUX_H
+#define MEASURE_BOOT_LINUX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "measure/boot-log.h"
+
+struct boot_linux {
+	const unsigned char *kernel; /* the bzImage file, borrowed */
+	size_t kernel_bytes;
+	const char *cmdline;	     /* printable ASCII; NULL: no load options */
+	const unsigned char *initrd; /* as the loader hands it over by LoadFile2, borrowed */
+	size_t initrd_bytes;	     /* 0: none */
+	const char *initrd_unknown;  /* static: why its bytes are not known; NULL: they are */
+};
+
+/* Adds the stub's events, none for a kernel that does not measure. -EBADMSG for a kernel without
+ * EFI stub, -EINVAL or -ENOTSUP for a command line that it would not take, or take initrds from. */
+int boot_linux_stub(
+	const struct boot_linux *boot, struct boot_log *log, struct err *err) MUST_CHECK;
+
+#endif
