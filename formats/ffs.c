@@ -215,11 +215,18 @@ static bool has_sections(uint8_t type)
 	return type >= 0x02 && type <= 0x0f;
 }
 
-static int parse_file(struct ffs *ffs, const struct rd *volume, size_t offset, unsigned depth,
+struct volume {
+	struct rd rd;
+	struct guid name;
+	bool named;
+};
+
+static int parse_file(struct ffs *ffs, const struct volume *in, size_t offset, unsigned depth,
 	uint64_t *ret_size, struct err *err)
 {
+	const struct rd *volume = &in->rd;
 	struct rd rd = rd_at(volume, offset, volume->len - offset);
-	struct ffs_file file = {.type = 0};
+	struct ffs_file file = {.type = 0, .volume = in->name, .named_volume = in->named};
 	bool wrapper = false;
 	struct rd contents;
 	uint8_t attributes;
@@ -256,10 +263,10 @@ static int parse_file(struct ffs *ffs, const struct rd *volume, size_t offset, u
 	return 0;
 }
 
-/* Where the first file of a volume starts. */
-static uint64_t first_file(const struct rd *volume)
+/* Where the first file of a volume starts; an extended header before it has the volume's name. */
+static uint64_t first_file(struct volume *volume)
 {
-	struct rd rd = *volume;
+	struct rd rd = volume->rd;
 	uint16_t header, extended;
 	uint64_t start;
 
@@ -269,14 +276,16 @@ static uint64_t first_file(const struct rd *volume)
 	extended = rd_le16(&rd);
 	if (extended == 0)
 		return header;
-	rd_seek(&rd, (uint64_t)extended + GUID_SIZE);
+	rd_seek(&rd, extended);
+	rd_copy(&rd, volume->name.bytes, GUID_SIZE);
+	volume->named = !rd.bad;
 	start = (uint64_t)extended + rd_le32(&rd);
 	return rd.bad ? UINT64_MAX : (start + 7) & ~7ull;
 }
 
 static int parse_volume(struct ffs *ffs, const struct rd *volume, unsigned depth, struct err *err)
 {
-	struct rd rd;
+	struct volume parsed = {.named = false};
 	uint64_t size, offset;
 
 	if (depth > FFS_DEPTH_MAX)
@@ -284,14 +293,14 @@ static int parse_volume(struct ffs *ffs, const struct rd *volume, unsigned depth
 			err, -EBADMSG, "firmware volume: nested more than %d deep", FFS_DEPTH_MAX);
 	if (!volume_at(volume, 0, &size) || size > volume->len)
 		return err_fail(err, -EBADMSG, "firmware volume: damaged header");
-	rd = rd_at(volume, 0, size);
-	if (!understood(rd.base + 16))
+	parsed.rd = rd_at(volume, 0, size);
+	if (!understood(parsed.rd.base + 16))
 		return 0; /* the variable store, say */
-	offset = first_file(&rd);
+	offset = first_file(&parsed);
 	while (offset <= size && size - offset >= FILE_HEADER &&
-		!all_ones(rd.base + offset, FILE_HEADER)) {
+		!all_ones(parsed.rd.base + offset, FILE_HEADER)) {
 		uint64_t file_size = 0;
-		int rc = parse_file(ffs, &rd, (size_t)offset, depth, &file_size, err);
+		int rc = parse_file(ffs, &parsed, (size_t)offset, depth, &file_size, err);
 
 		if (rc != 0)
 			return rc;
@@ -358,6 +367,24 @@ const struct ffs_file *ffs_find(const struct ffs *ffs, const char *guid)
 		if (guid_is(ffs->files[i].guid.bytes, guid))
 			return &ffs->files[i];
 	return NULL;
+}
+
+bool ffs_file_section(const struct ffs_file *file, uint8_t type, struct rd *ret)
+{
+	struct rd all = rd_init(file->data, file->len);
+	struct section section;
+	struct err err = {0};
+	size_t offset = 0;
+
+	while (has_sections(file->type) && offset < all.len && all.len - offset >= 4 &&
+		read_section(&all, offset, &section, &err) == 0) {
+		if (section.type == type) {
+			*ret = section.body;
+			return true;
+		}
+		offset += (section.whole.len + 3) & ~(size_t)3;
+	}
+	return false;
 }
 
 bool ffs_file_has(const struct ffs_file *file, const void *needle, size_t n)

@@ -18,6 +18,7 @@ static void test_good(void)
 	FFS_AUTO ffs = {.files = NULL};
 	struct err err = {0};
 	const struct ffs_file *file;
+	struct rd section;
 
 	buf_add(&image, memset(buf_grow(&image, 4096), 0, 4096),
 		0); /* a volume need not come first */
@@ -31,6 +32,40 @@ static void test_good(void)
 	ok(file != NULL && ffs_file_has(file, "longer", 6) && !ffs_file_has(file, "first", 5),
 		"and contents");
 	ok(ffs_find(&ffs, "00000000-0000-0000-0000-000000000000") == NULL, "another is not");
+	ok(file != NULL && !file->named_volume, "its volume has no name");
+	ok(file != NULL && ffs_file_section(file, FFS_SECTION_PE32, &section) &&
+			memcmp(section.base, "second", 6) == 0,
+		"its section");
+	ok(file != NULL && !ffs_file_section(file, FFS_SECTION_DEPEX, &section),
+		"and none of another type");
+}
+
+/* A volume with an extended header, which names it. */
+static void test_named(void)
+{
+	BUF_AUTO image = {0};
+	BUF_AUTO files = {0};
+	FFS_AUTO ffs = {.files = NULL};
+	struct err err = {0};
+	struct guid name;
+	unsigned sum;
+
+	/* Its extended header is at byte 80, 20 bytes long; files follow at 104. */
+	ffs_image_le(&files, 0, 32);
+	ffs_image_module_add(&files, &modules[0]);
+	ffs_image_volume(&image, FFS_IMAGE_FFS2, &files);
+	if (!guid_parse(GUID_B, &name))
+		abort();
+	memcpy(image.data + 80, name.bytes, GUID_SIZE);
+	image.data[96] = 20;
+	image.data[52] = 80;
+	sum = (image.data[50] | (unsigned)image.data[51] << 8) - 80;
+	image.data[50] = (unsigned char)sum;
+	image.data[51] = (unsigned char)(sum >> 8);
+	is_int(ffs_parse(image.data, image.len, &ffs, &err), 0, "a named volume parses");
+	ok(ffs.count == 1 && ffs.files[0].named_volume &&
+			guid_is(ffs.files[0].volume.bytes, GUID_B),
+		"its files know its name");
 }
 
 static void test_opaque(void)
@@ -96,6 +131,7 @@ static void test_bad(void)
 int main(void)
 {
 	test_good();
+	test_named();
 	test_opaque();
 	test_other_volume();
 	test_bad();
