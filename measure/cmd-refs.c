@@ -12,7 +12,7 @@
 struct refs {
 	const char *form, *path;
 	const char *format, *tee, *role, *tuple, *build, *kata_version, *variant, *key, *output;
-	const char *image_version, *key_provider;
+	const char *image_version, *key_provider, *commit, *cert;
 	struct opt_list apps;
 	bool strict, check;
 };
@@ -52,6 +52,8 @@ static int make(
 		.key_provider = refs->key_provider,
 		.apps = refs->apps.items,
 		.app_count = refs->apps.count,
+		.commit = refs->commit,
+		.cert = refs->cert,
 		.gaps = gaps};
 	BUF_AUTO text = {0};
 	int rc;
@@ -181,7 +183,7 @@ int cmd_refs(int argc, char **argv)
 		{"tee", 0, OPT_STR, &refs.tee, "sev-snp|tdx", "only tuples of that family"},
 		{"role", 0, OPT_STR, &refs.role, "NAME", "only tuples of that role"},
 		{"tuple", 0, OPT_STR, &refs.tuple, "NAME", "only that tuple"},
-		{"build", 0, OPT_STR, &refs.build, "DIR", "the build (kata-guest, dstack)"},
+		{"build", 0, OPT_STR, &refs.build, "DIR", "the build (kata-guest, dstack, gce)"},
 		{"kata-version", 0, OPT_STR, &refs.kata_version, "V", "of kata-guest"},
 		{"variant", 0, OPT_STR, &refs.variant, "NAME",
 			"build_variant of kata-guest; is_dev of dstack unless release, the "
@@ -192,7 +194,11 @@ int cmd_refs(int argc, char **argv)
 			"SHA-256 of dstack's key-provider event, for mr_system"},
 		{"app", 0, OPT_LIST, &refs.apps, "ID=HASH",
 			"an application and its compose hash (dstack-auth); repeat for each"},
-		{"key", 0, OPT_STR, &refs.key, "FILE", "private key that signs (corim)"},
+		{"commit", 0, OPT_STR, &refs.commit, "HEX",
+			"what the firmware was built from (gce)"},
+		{"cert", 0, OPT_STR, &refs.cert, "FILE", "certificate of an RSA key (gce)"},
+		{"key", 0, OPT_STR, &refs.key, "FILE",
+			"private key that signs (corim; gce: the certificate's)"},
 		{"strict", 0, OPT_FLAG, &refs.strict, NULL,
 			"refuse what would be warned of: facts that nobody gave"},
 		{"check", 0, OPT_FLAG, &refs.check, NULL,

@@ -42,6 +42,8 @@ const struct export_form export_forms[] = {
 		export_go_sev_guest},
 	{"go-tdx-guest", "checkconfig.Config of go-tdx-guest, a file for each tuple", TDX, false,
 		export_go_tdx_guest},
+	{"gce", "VMGoldenMeasurement of gce-tcb-verifier; --key and --cert endorse it", BOTH, false,
+		export_gce},
 	{"csv", "one line for each register", BOTH, false, export_csv},
 	{.name = NULL},
 };

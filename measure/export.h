@@ -27,7 +27,9 @@ struct export_request {
 	const char *key_provider;  /* dstack: hex of the SHA-256 of the event; NULL: not known */
 	const char *const *apps;   /* dstack: APP-ID=COMPOSE-HASH in hex, borrowed */
 	size_t app_count;
-	struct warn *gaps; /* what the form wants and nobody gave */
+	const char *commit; /* GCE: hex of what the firmware was built from; NULL: not known */
+	const char *cert;   /* GCE: path of the signing key's certificate; NULL: none */
+	struct warn *gaps;  /* what the form wants and nobody gave */
 };
 
 struct export_form {
@@ -108,6 +110,8 @@ int export_go_tdx_guest(const struct export_request *request, struct golden_outp
 int export_dstack(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
 int export_dstack_auth(const struct export_request *request, struct golden_outputs *ret,
+	struct err *err) MUST_CHECK;
+int export_gce(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
 int export_contrast(const struct export_request *request, struct golden_outputs *ret,
 	struct err *err) MUST_CHECK;
