@@ -12,8 +12,9 @@
 
 #include "lib/err.h"
 
-#define QUOTE_MR_SIZE 48
-#define QUOTE_RTMRS   4
+#define QUOTE_MR_SIZE  48
+#define QUOTE_RTMRS    4
+#define QUOTE_SVN_SIZE 16
 
 struct quote {
 	const char *kind; /* static: "TDX quote, version 4", "TD report", ... */
@@ -23,10 +24,20 @@ struct quote {
 	unsigned char mrowner[QUOTE_MR_SIZE];
 	unsigned char mrownerconfig[QUOTE_MR_SIZE];
 	unsigned char rtmr[QUOTE_RTMRS][QUOTE_MR_SIZE];
-	bool has_mrseam; /* a TD report's TCB information is not read */
+	/* The TDX module; a TD report has it when it was made by one (not under emulation). */
+	bool has_mrseam;
 	unsigned char mrseam[QUOTE_MR_SIZE];
+	unsigned char mrsignerseam[QUOTE_MR_SIZE];
+	uint64_t seam_attributes;
+	unsigned char tee_tcb_svn[QUOTE_SVN_SIZE];
+	bool has_mrservicetd; /* quotes of TDX 1.5 */
+	unsigned char tee_tcb_svn_2[QUOTE_SVN_SIZE];
+	unsigned char mrservicetd[QUOTE_MR_SIZE];
 	bool has_report_data;
 	unsigned char report_data[64];
+	/* A TD report: whether the digests in its front are those of what follows. */
+	bool is_report, consistent;
+	size_t signed_bytes; /* of a quote: where its signature begins */
 };
 
 /* Parses a quote or a TD report (1024 bytes); -EBADMSG for other bytes, -ENOTSUP for other

@@ -81,6 +81,8 @@ static void refuses(size_t len, int code, const char *want)
 static void test_synthetic(void)
 {
 	size_t len = make_quote(4);
+	struct quote quote = {.kind = ""};
+	struct err err = {0};
 
 	is_read(len, "TDX quote, version 4");
 	refuses(len - 1, -EBADMSG, "cut short");
@@ -96,8 +98,22 @@ static void test_synthetic(void)
 	is_read(len, "TDX quote, version 5");
 	bytes[48] = 1;
 	refuses(len, -ENOTSUP, "body of type 1");
+	len = make_quote(5);
+	bytes[48] = 3;
+	bytes[50] = (unsigned char)648;
+	bytes[51] = 648 >> 8;
+	memset(bytes + len, 11, 16);
+	memset(bytes + len + 16, 12, 48);
+	is_int(quote_parse(bytes, len + 64, &quote, &err), 0, "a quote of TDX 1.5");
+	ok(quote.has_mrservicetd && quote.tee_tcb_svn_2[15] == 11 && quote.mrservicetd[47] == 12,
+		"has the digest of its service TD");
+	is_int((long long)quote.signed_bytes, (long long)len + 64, "and its signature after that");
+	refuses(len + 63, -EBADMSG, "cut short");
 	make_report();
 	is_read(1024, "TD report");
+	is_int(quote_parse(bytes, 1024, &quote, &err), 0, "a TD report again");
+	ok(quote.is_report && !quote.consistent && !quote.has_mrseam,
+		"without the module's part, and with digests of nothing");
 	refuses(1023, -EBADMSG, "neither");
 }
 
@@ -132,6 +148,8 @@ static void test_published(void)
 		is_str(quote.kind, files[i].kind, "its kind");
 		hex_encode(quote.mrtd, QUOTE_MR_SIZE, hex);
 		ok(strncmp(hex, files[i].mrtd, strlen(files[i].mrtd)) == 0, "its MRTD");
+		ok(quote.has_mrseam, "its module");
+		ok(quote.is_report == quote.consistent, "a report's digests are right");
 	}
 }
 
