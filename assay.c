@@ -32,6 +32,7 @@ static const struct cli_verb verbs[] = {
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
 	{"golden", cmd_golden, "a build's golden values on a deployment target"},
 	{"diff", cmd_diff, "what moved between two builds, down to the file"},
+	{"explain", cmd_explain, "why evidence is not what was expected"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 	{"sign", cmd_sign, "sign every file of a build"},
 };
