@@ -12,7 +12,7 @@
 struct refs {
 	const char *form, *path;
 	const char *format, *tee, *role, *tuple, *build, *kata_version, *variant, *key, *output;
-	const char *image_version, *key_provider, *commit, *cert;
+	const char *rtmr3, *image_version, *key_provider, *commit, *cert;
 	struct opt_list apps;
 	bool strict, check;
 };
@@ -48,6 +48,7 @@ static int make(
 		.kata_version = refs->kata_version,
 		.variant = refs->variant,
 		.key = refs->key,
+		.rtmr3 = refs->rtmr3,
 		.image_version = refs->image_version,
 		.key_provider = refs->key_provider,
 		.apps = refs->apps.items,
@@ -188,6 +189,8 @@ int cmd_refs(int argc, char **argv)
 		{"variant", 0, OPT_STR, &refs.variant, "NAME",
 			"build_variant of kata-guest; is_dev of dstack unless release, the "
 			"default"},
+		{"rtmr3", 0, OPT_STR, &refs.rtmr3, "any|HEX",
+			"of tuples without it (c8s): unchecked, or that value; default: zeros"},
 		{"image-version", 0, OPT_STR, &refs.image_version, "V",
 			"version of a dstack image"},
 		{"key-provider", 0, OPT_STR, &refs.key_provider, "HEX",

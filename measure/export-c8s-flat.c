@@ -47,7 +47,9 @@ int export_c8s_policy(
 				"%s: the form does not hold its HOST_DATA or MRCONFIGID",
 				entry->name);
 	}
-	return export_c8s(chosen, golden_tee_name(request->tee), out, err);
+	if (request->rtmr3 != NULL && request->tee != GOLDEN_TDX)
+		return err_fail(err, -EINVAL, "--rtmr3: of tuples of TDX only");
+	return export_c8s_rtmr3(chosen, golden_tee_name(request->tee), request->rtmr3, out, err);
 }
 
 /* The distinct launch digests or MRTDs, in the document's order. */

@@ -2,9 +2,9 @@
  * The C8s image policy (export-c8s.h). One entry is one atomic tuple:
  *
  *   sev-snp  {"name", "measurement": 96 hex}
- *   tdx      {"name", "mrtd": 96 hex, "rtmr": [null, RTMR1, RTMR2, ""]}
+ *   tdx      {"name", "mrtd": 96 hex, "rtmr": [null, RTMR1, RTMR2, RTMR3]}
  *
- * null leaves RTMR0 unchecked, "" pins RTMR3 to its initial zeros.
+ * null leaves RTMR0 unchecked (the form wants it so), "" pins RTMR3 to its initial zeros.
  */
 #include "measure/export-c8s.h"
 
@@ -57,7 +57,30 @@ static int put_snp(json_t *entry, const struct golden_tuple *tuple, struct err *
 	return put_value(entry, "measurement", tuple, "launch_digest", err);
 }
 
-static int put_tdx(json_t *entry, const struct golden_tuple *tuple, struct err *err)
+/* RTMR3 of the tuple; of one that does not pin it, what @rtmr3 says (export_c8s_rtmr3). */
+static int put_rtmr3(
+	json_t *list, const struct golden_tuple *tuple, const char *rtmr3, struct err *err)
+{
+	static const unsigned char zeros[SHA384_SIZE];
+	unsigned char value[SHA384_SIZE] = {0};
+	json_t *item;
+	int rc = 0;
+
+	if (json_object_get(tuple->values, "rtmr3") != NULL)
+		rc = json_doc_hex(tuple->values, "values", "rtmr3", value, sizeof(value), err);
+	else if (rtmr3 != NULL && strcmp(rtmr3, EXPORT_C8S_ANY) == 0)
+		return json_array_append_new(list, json_null()) == 0 ? 0 : out_of_memory(err);
+	else if (rtmr3 != NULL && !hex_decode(rtmr3, value, sizeof(value)))
+		rc = err_fail(err, -EINVAL, "RTMR3: not any and not 96 hex digits");
+	if (rc != 0)
+		return rc;
+	item = memcmp(value, zeros, sizeof(value)) == 0 ? json_string("")
+							: json_doc_hex_new(value, sizeof(value));
+	return json_array_append_new(list, item) == 0 ? 0 : out_of_memory(err);
+}
+
+static int put_tdx(
+	json_t *entry, const struct golden_tuple *tuple, const char *rtmr3, struct err *err)
 {
 	json_t *rtmr = json_array();
 	int rc;
@@ -70,9 +93,7 @@ static int put_tdx(json_t *entry, const struct golden_tuple *tuple, struct err *
 		rc = put_value(rtmr, NULL, tuple, "rtmr1", err);
 	if (rc == 0)
 		rc = put_value(rtmr, NULL, tuple, "rtmr2", err);
-	if (rc == 0 && json_array_append_new(rtmr, json_string("")) != 0)
-		rc = out_of_memory(err);
-	return rc;
+	return rc == 0 ? put_rtmr3(rtmr, tuple, rtmr3, err) : rc;
 }
 
 /* Whether an entry with the same values, whatever its name, is in the list. */
@@ -107,7 +128,8 @@ static bool has_name(const json_t *list, const char *name)
 	return false;
 }
 
-static int add_entry(json_t *list, const struct golden_tuple *tuple, struct err *err)
+static int add_entry(
+	json_t *list, const struct golden_tuple *tuple, const char *rtmr3, struct err *err)
 {
 	JSON_AUTO *entry = json_object();
 	int rc;
@@ -116,7 +138,7 @@ static int add_entry(json_t *list, const struct golden_tuple *tuple, struct err 
 		return err_fail(err, -EBADMSG, "a tuple with a blank name");
 	if (json_object_set_new(entry, "name", json_string(tuple->name)) != 0)
 		return out_of_memory(err);
-	rc = strcmp(tuple->tee, "tdx") == 0 ? put_tdx(entry, tuple, err)
+	rc = strcmp(tuple->tee, "tdx") == 0 ? put_tdx(entry, tuple, rtmr3, err)
 					    : put_snp(entry, tuple, err);
 	if (rc != 0 || has_values(list, entry))
 		return rc;
@@ -126,6 +148,12 @@ static int add_entry(json_t *list, const struct golden_tuple *tuple, struct err 
 }
 
 int export_c8s(const json_t *golden, const char *tee, struct buf *ret, struct err *err)
+{
+	return export_c8s_rtmr3(golden, tee, NULL, ret, err);
+}
+
+int export_c8s_rtmr3(
+	const json_t *golden, const char *tee, const char *rtmr3, struct buf *ret, struct err *err)
 {
 	JSON_AUTO *doc = json_pack(
 		"{s:s, s:s, s:[]}", "schema_version", "1", "tee", tee, "measurements");
@@ -141,7 +169,7 @@ int export_c8s(const json_t *golden, const char *tee, struct buf *ret, struct er
 
 		rc = golden_tuple_at(tuples, i, &tuple, err);
 		if (rc == 0 && strcmp(tuple.tee, tee) == 0)
-			rc = add_entry(list, &tuple, err);
+			rc = add_entry(list, &tuple, rtmr3, err);
 	}
 	if (rc != 0)
 		return rc;

@@ -14,4 +14,13 @@
  */
 int export_c8s(const json_t *golden, const char *tee, struct buf *ret, struct err *err) MUST_CHECK;
 
+#define EXPORT_C8S_ANY "any"
+
+/*
+ * The same, with RTMR3 of tuples that do not pin it: NULL pins it to zeros, which holds while nothing in the guest extends
+ * it; EXPORT_C8S_ANY leaves it unchecked; 96 hex digits pin it to them (-EINVAL for anything else).
+ */
+int export_c8s_rtmr3(const json_t *golden, const char *tee, const char *rtmr3, struct buf *ret,
+	struct err *err) MUST_CHECK;
+
 #endif

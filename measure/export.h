@@ -23,6 +23,7 @@ struct export_request {
 	const char *kata_version;  /* for the Kata guest manifest; NULL: not given */
 	const char *variant;	   /* likewise */
 	const char *key;	   /* path of a private key, to sign a CoRIM; NULL: unsigned */
+	const char *rtmr3;	   /* C8s policy: as of export_c8s_rtmr3; NULL: zeros */
 	const char *image_version; /* of dstack's metadata.json; NULL: none in it */
 	const char *key_provider;  /* dstack: hex of the SHA-256 of the event; NULL: not known */
 	const char *const *apps;   /* dstack: APP-ID=COMPOSE-HASH in hex, borrowed */

@@ -32,6 +32,25 @@ sed 's/"tee": "tdx"/"tee": "sev-snp"/' "$T/policy.json" >"$T/other.json"
 fails 2 'other.json: .\.measurements\[0\]' "of the other family" r c8s --check "$T/other.json"
 python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); del d["measurements"][0]["rtmr"]; json.dump(d, open(sys.argv[2], "w"))' "$T/policy.json" "$T/loose.json" 2>/dev/null &&
 	fails 2 'let any kernel pass' "--strict: images without RTMRs" r c8s --check --strict "$T/loose.json"
+rtmr3() { python3 -c 'import json, sys; print(json.load(sys.stdin)["measurements"][0]["rtmr"][3])'; }
+ones=$(printf '1%.0s' $(seq 96))
+zeros=$(printf '0%.0s' $(seq 96))
+pinned() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); d["tuples"][2]["values"]["rtmr3"] = sys.argv[2]; json.dump(d, open(sys.argv[3], "w"))' "$G" "$1" "$T/pinned.json"; }
+if pinned "$ones" 2>/dev/null; then
+	same "RTMR3 is zeros" "$(r c8s "$G" --tee tdx | rtmr3)" ""
+	same "or unchecked" "$(r c8s "$G" --tee tdx --rtmr3 any | rtmr3)" None
+	same "or another value" "$(r c8s "$G" --tee tdx --rtmr3 "$ones" | rtmr3)" "$ones"
+	same "zeros in full are the same" "$(r c8s "$G" --tee tdx --rtmr3 "$zeros" | rtmr3)" ""
+	same "a tuple's own goes first" "$(r c8s "$T/pinned.json" --tee tdx --rtmr3 any | rtmr3)" "$ones"
+	pinned "$zeros"
+	same "and its zeros are zeros" "$(r c8s "$T/pinned.json" --tee tdx --rtmr3 any | rtmr3)" ""
+	r c8s "$G" --tee tdx --rtmr3 any -o "$T/any.json"
+	same "which is read back" "$(r c8s --check "$T/any.json")" "$T/any.json: 1 images, tdx"
+else
+	skip "RTMR3 in C8s policies" "no python3"
+fi
+fails 2 'not any and not 96' "a short RTMR3" r c8s "$G" --tee tdx --rtmr3 11
+fails 2 'of tuples of TDX only' "RTMR3 on SNP" r c8s "$G" --tee sev-snp --rtmr3 any
 fails 2 'form c8s only' "another form is not read back" r csv --check "$T/policy.json"
 fails 2 'no such form' "an unknown form" r swid "$G"
 fails 2 'name the form' "no form" r "$G"
