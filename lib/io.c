@@ -276,6 +276,19 @@ static bool is_dir(const char *path)
 	return yes;
 }
 
+bool io_is_inside(const char *name)
+{
+	for (const char *at = name;; at++) {
+		size_t n = strcspn(at, "/");
+
+		if (n == 0 || (n <= 2 && strncmp(at, "..", n) == 0))
+			return false;
+		at += n;
+		if (*at == '\0')
+			return true;
+	}
+}
+
 int io_mkdirs(const char *path, struct err *err)
 {
 	AUTO_FREE char *copy = strdup(path);

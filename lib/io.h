@@ -49,6 +49,9 @@ int io_publish(const char *path, const void *src, size_t n, struct err *err) MUS
 /* Creates @path and its missing parents. */
 int io_mkdirs(const char *path, struct err *err) MUST_CHECK;
 
+/* Whether @name stays inside the directory it is relative to: no absolute path, no empty, "." or ".." component. */
+bool io_is_inside(const char *name);
+
 /*
  * A stage: the hidden directory in which a set of files is built. It is locked while its process
  * lives; io_stage_begin removes the stages that a killed run for the same name left behind.

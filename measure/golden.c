@@ -96,20 +96,6 @@ static int write_output(struct golden *golden, char *name, const json_t *doc, st
 	return golden_output_json(&golden->outputs, name, doc, err);
 }
 
-/* Whether @name stays inside the build: relative, no empty, "." or ".." component. */
-static bool is_inside(const char *name)
-{
-	for (const char *at = name;; at++) {
-		size_t n = strcspn(at, "/");
-
-		if (n == 0 || (n <= 2 && strncmp(at, "..", n) == 0))
-			return false;
-		at += n;
-		if (*at == '\0')
-			return true;
-	}
-}
-
 int golden_part(const char *dir, const json_t *manifest, const char *name, struct golden_part *part,
 	struct err *err)
 {
@@ -125,7 +111,7 @@ int golden_part(const char *dir, const json_t *manifest, const char *name, struc
 		rc = json_doc_u64(output, name, "size_bytes", &want_size, err);
 	if (rc != 0)
 		return rc;
-	if (!is_inside(name))
+	if (!io_is_inside(name))
 		return err_fail(err, -EBADMSG, "%s: an output outside the build", name);
 	if (asprintf(&part->path, "%s/%s", dir, name) < 0) {
 		part->path = NULL;
@@ -173,7 +159,7 @@ static int read_manifest(struct golden *golden, struct err *err)
 		return err_fail(err, -ENOTSUP, "manifest: schema %s, not " BUILD_SCHEMA, schema);
 	if (rc == 0)
 		rc = json_doc_str(golden->manifest, "$", "name", &golden->name, err);
-	if (rc == 0 && (!is_inside(golden->name) || strchr(golden->name, '/') != NULL))
+	if (rc == 0 && (!io_is_inside(golden->name) || strchr(golden->name, '/') != NULL))
 		return err_fail(
 			err, -EBADMSG, "manifest: name %s does not fit a file name", golden->name);
 	if (rc == 0)

@@ -445,20 +445,6 @@ static int open_bundle(const void *text, size_t len, const char *what, const str
 
 /* --- verifying --- */
 
-/* Whether a subject's name stays inside the directory. */
-static bool is_inside(const char *name)
-{
-	for (const char *at = name;; at++) {
-		size_t n = strcspn(at, "/");
-
-		if (n == 0 || (n <= 2 && strncmp(at, "..", n) == 0))
-			return false;
-		at += n;
-		if (*at == '\0')
-			return true;
-	}
-}
-
 static int read_subject(const json_t *subject, const char **ret_name,
 	unsigned char ret[SHA256_SIZE], struct err *err)
 {
@@ -469,7 +455,7 @@ static int read_subject(const json_t *subject, const char **ret_name,
 
 	if (rc == 0)
 		rc = json_doc_str(subject, "$.subject[]", "name", ret_name, err);
-	if (rc == 0 && !is_inside(*ret_name))
+	if (rc == 0 && !io_is_inside(*ret_name))
 		rc = err_fail(
 			err, -EBADMSG, "$.subject[]: %s is not inside the directory", *ret_name);
 	if (rc == 0)

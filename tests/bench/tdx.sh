@@ -13,30 +13,10 @@ firmware=$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd
 { cat "$TOP/tests/data/tdx/kernel.bin" && head -c 15728640 /dev/urandom; } >"$T/kernel"
 head -c 31457280 /dev/urandom >"$T/initrd"
 
-cat >"$T/median.py" <<'END'
-"""median.py RUNS COMMAND...: milliseconds of wall time and KiB of peak memory, medians, after one run to warm up."""
-import os, statistics, sys, time
-
-def run():
-    start = time.perf_counter()
-    child = os.fork()
-    if child == 0:
-        null = os.open(os.devnull, os.O_RDWR)
-        for fd in range(3):
-            os.dup2(null, fd)
-        os.execvp(sys.argv[2], sys.argv[2:])
-    _, status, usage = os.wait4(child, 0)
-    assert status == 0, sys.argv[2:]
-    return (time.perf_counter() - start) * 1000, usage.ru_maxrss
-
-run()
-runs = [run() for _ in range(int(sys.argv[1]))]
-print(f"{statistics.median(r[0] for r in runs):.1f} {statistics.median(r[1] for r in runs):.0f}")
-END
 row() { # NAME COMMAND...
 	row_name=$1
 	shift
-	row_values=$(python3 "$T/median.py" "$RUNS" "$@") || return
+	row_values=$(python3 "$TOP/tests/bench/median.py" "$RUNS" "$@") || return
 	printf '%-58s %9s ms %7s KiB\n' "$row_name" "${row_values% *}" "${row_values#* }"
 }
 

@@ -10,6 +10,7 @@
 
 #include "lib/io.h"
 #include "mkimage/source-deb.h"
+#include "tests/fuzz/check-tree.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Small limits: the interesting inputs are small. */
@@ -24,22 +25,6 @@ static const struct source_options options = {
 		.depth_max = 64},
 };
 
-static void check_node(
-	const struct tree *tree, const struct tree_node *node, const struct spool *spool)
-{
-	char path[TREE_PATH_MAX + 1];
-	const struct tree_content *content = &node->inode->content;
-	struct err err = {0};
-
-	tree_path(node, path);
-	if (tree_check_path(path, "fuzz", &err) != 0 || tree_find(tree, path) != node)
-		abort();
-	if (node->inode->type == TREE_FILE && content->size_bytes > 0 &&
-		(content->fd != spool->fd || content->off > spool->size_bytes ||
-			content->size_bytes > spool->size_bytes - content->off))
-		abort();
-}
-
 static void apply(struct source_archive *archive, enum source_dirs dirs, const struct spool *spool)
 {
 	TREE_AUTO tree = {0};
@@ -52,7 +37,7 @@ static void apply(struct source_archive *archive, enum source_dirs dirs, const s
 		strncmp(err.msg, "fuzz: ", 6) != 0)
 		abort();
 	tree_for_each (&tree, node) {
-		check_node(&tree, node, spool);
+		check_tree_node(&tree, node, spool);
 		nodes++;
 	}
 	if (nodes != tree.node_count)

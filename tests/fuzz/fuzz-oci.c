@@ -12,6 +12,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "mkimage/source-oci.h"
+#include "tests/fuzz/check-tree.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Small limits: the interesting inputs are small. */
@@ -40,16 +41,9 @@ static void check_node(
 	const struct tree *tree, const struct tree_node *node, const struct spool *spool)
 {
 	char path[TREE_PATH_MAX + 1];
-	const struct tree_content *content = &node->inode->content;
-	struct err err = {0};
 
+	check_tree_node(tree, node, spool);
 	tree_path(node, path);
-	if (tree_check_path(path, "fuzz", &err) != 0 || tree_find(tree, path) != node)
-		abort();
-	if (node->inode->type == TREE_FILE && content->size_bytes > 0 &&
-		(content->fd != spool->fd || content->off > spool->size_bytes ||
-			content->size_bytes > spool->size_bytes - content->off))
-		abort();
 	if (strstr(path, ".wh.") == path)
 		abort();
 }

@@ -16,23 +16,7 @@
 #include "lib/io.h"
 #include "mkimage/unpack.h"
 #include "tests/tap.h"
-
-static void must(int rc, const struct err *err)
-{
-	if (rc != 0) {
-		printf("Bail out! %s\n", err->msg);
-		exit(1);
-	}
-}
-
-static void refuses(int rc, int code, const struct err *err, const char *needle, const char *what)
-{
-	bool good = rc == code && strstr(err->msg, needle) != NULL;
-
-	ok(good, "%s", what);
-	if (!good)
-		printf("#   %d \"%s\", want %d \"%s\"\n", rc, err->msg, code, needle);
-}
+#include "tests/unit/must.h"
 
 /* --- tar, written by hand --- */
 

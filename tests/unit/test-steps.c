@@ -12,6 +12,7 @@
 #include "mkimage/check-rootfs.h"
 #include "mkimage/policy.h"
 #include "tests/tap.h"
+#include "tests/unit/must.h"
 
 #define HEAD "schema = \"assay-recipe/1\"\nname = \"t\"\narchitecture = \"amd64\"\ntimestamp = 77\n"
 #define LOCKED                                                                                     \
@@ -20,23 +21,6 @@
 	"default ExecProcessRequest := false\n"
 
 static struct spool spool = {.fd = -1};
-
-static void must(int rc, const struct err *err)
-{
-	if (rc != 0) {
-		printf("Bail out! %s\n", err->msg);
-		exit(1);
-	}
-}
-
-static void refuses(int rc, int code, const struct err *err, const char *needle, const char *what)
-{
-	bool good = rc == code && strstr(err->msg, needle) != NULL;
-
-	ok(good, "%s", what);
-	if (!good)
-		printf("#   %d \"%s\", want %d \"%s\"\n", rc, err->msg, code, needle);
-}
 
 static struct tree_node *put(
 	struct tree *tree, const char *path, enum tree_type type, uint16_t mode, const char *text)
@@ -256,89 +240,6 @@ static void test_declared_setid(void)
 	is_int((long long)result.cleared_count, 0, "... which is not cleared");
 	refuses(check_rootfs(&tree, &none, &err), -EKEYREJECTED, &err, "/usr/bin/s: setuid",
 		"and what it does not declare is refused");
-}
-
-/* An ELF64 header with one program header of the given kind. */
-static void elf(unsigned char image[160], unsigned type, const char *interpreter)
-{
-	memset(image, 0, 160);
-	memcpy(image, "\177ELF\2\1\1", 7);
-	image[18] = 62; /* x86-64 */
-	image[32] = 64; /* program headers */
-	image[54] = 56;
-	image[56] = 1;
-	image[64] = (unsigned char)type;
-	image[64 + 8] = 120;
-	image[64 + 32] = (unsigned char)(strlen(interpreter) + 1);
-	memcpy(image + 120, interpreter, strlen(interpreter) + 1);
-}
-
-static void put_elf(struct tree *tree, const char *path, const unsigned char *image, size_t n)
-{
-	struct tree_inode *inode = put(tree, path, TREE_FILE, 0755, NULL)->inode;
-
-	inode->content.mem = malloc(n);
-	memcpy(inode->content.mem, image, n);
-	inode->content.size_bytes = n;
-}
-
-static void elf_case(
-	const unsigned char *image, size_t n, int code, const char *needle, const char *what)
-{
-	STEPS_RESULT_AUTO result = {0};
-	TREE_AUTO tree;
-	struct err err;
-
-	base_tree(&tree);
-	put(&tree, "lib/ld.so", TREE_FILE, 0755, "l");
-	put(&tree, "lib/plain.so", TREE_FILE, 0644, "l");
-	put_elf(&tree, "usr/bin/prog", image, n);
-	int rc = apply_to(&tree, "", &result, &err);
-
-	if (code == 0)
-		ok(rc == 0, "%s", what);
-	else
-		refuses(rc, code, &err, needle, what);
-}
-
-static void test_interpreter(void)
-{
-	unsigned char image[160];
-
-	elf(image, 3, "/lib/ld.so");
-	elf_case(image, sizeof(image), 0, NULL, "a program whose interpreter is there");
-	elf(image, 1, "/lib/none.so");
-	elf_case(image, sizeof(image), 0, NULL, "a program without interpreter");
-	elf(image, 3, "/lib/none.so");
-	elf_case(image, sizeof(image), -EKEYREJECTED,
-		"/usr/bin/prog: its ELF interpreter /lib/none.so is not there",
-		"an interpreter that is not there");
-	elf(image, 3, "/lib/plain.so");
-	elf_case(image, sizeof(image), -EKEYREJECTED, "is not there",
-		"an interpreter that is not executable");
-	image[18] = 40;
-	elf_case(image, sizeof(image), 0, NULL, "another machine's program is not looked at");
-	elf(image, 3, "/lib/ld.so");
-	image[54] = 32;
-	elf_case(image, sizeof(image), -EBADMSG, "bad ELF program headers",
-		"program headers of another size");
-	image[54] = 56;
-	image[56] = 65;
-	elf_case(image, sizeof(image), -EBADMSG, "bad ELF program headers",
-		"too many program headers");
-	image[56] = 1;
-	image[33] = 1;
-	elf_case(image, sizeof(image), -EBADMSG, "beyond its 160 bytes",
-		"program headers outside the file");
-	image[33] = 0;
-	image[64 + 33] = 0x20;
-	elf_case(image, sizeof(image), -EBADMSG, "bad ELF interpreter",
-		"an interpreter that is too long");
-	image[64 + 33] = 0;
-	image[64 + 9] = 1;
-	elf_case(image, sizeof(image), -EBADMSG, "beyond its 160 bytes",
-		"an interpreter outside the file");
-	elf_case(image, 63, 0, NULL, "a file that is too short to be a program");
 }
 
 /* --- accounts --- */
@@ -563,7 +464,8 @@ static void test_policy_step(void)
 		"is the name of the link", "a policy named as the link");
 	bad("[policy]\nname = \"p.rego\"\ntext = \"\"\"\n" LOCKED "\"\"\"\nsha256 = "
 	    "\"0000000000000000000000000000000000000000000000000000000000000000\"\n",
-		-EKEYREJECTED, "policy: text in the recipe: sha256", "a policy with another digest");
+		-EKEYREJECTED, "policy: text in the recipe: sha256",
+		"a policy with another digest");
 }
 
 /* --- agent --- */
@@ -754,7 +656,6 @@ int main(void)
 	test_bad_steps();
 	test_capability();
 	test_declared_setid();
-	test_interpreter();
 	test_accounts();
 	test_bad_accounts();
 	test_account_files();
