@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "formats/initdata.h"
+#include "formats/rego.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
@@ -226,8 +227,36 @@ struct anchor {
 	unsigned char snp[INITDATA_DIGEST_MAX], tdx[INITDATA_DIGEST_MAX];
 };
 
-static int read_anchor(const struct work *work, const struct target_role *role, struct anchor *ret,
-	struct err *err)
+/* The agent takes the policy of initdata in place of the image's, so a verifier's reader of the image should know. */
+static int compare_policy(struct work *work, const struct target_role *role,
+	const struct initdata *initdata, struct err *err)
+{
+	const char *policy = initdata_get(initdata, INITDATA_POLICY);
+	const json_t *baked = json_object_get(work->manifest, "policy");
+	const char *want = json_string_value(json_object_get(baked, "sha256"));
+	unsigned char digest[SHA256_SIZE];
+	char hex[2 * SHA256_SIZE + 1];
+	struct rego_policy read;
+	int rc;
+
+	if (policy == NULL)
+		return 0;
+	rc = rego_read(policy, strlen(policy), INITDATA_POLICY, &read, err);
+	if (rc == 0)
+		rc = digest_bytes(DIGEST_SHA256, policy, strlen(policy), digest, err);
+	if (rc != 0)
+		return err_wrap(err, "%s", role->initdata);
+	hex_encode(digest, sizeof(digest), hex);
+	if (want == NULL || strcmp(hex, want) != 0)
+		warn_add(&work->outputs.warn,
+			"role %s: its initdata brings a policy in place of the image's, %s%s",
+			role->name, want != NULL ? "and they differ" : "which has none",
+			rego_is_locked(&read) ? "" : "; it is not locked");
+	return 0;
+}
+
+static int read_anchor(
+	struct work *work, const struct target_role *role, struct anchor *ret, struct err *err)
 {
 	char *path AUTO_FREE = NULL;
 	INITDATA_AUTO initdata = {0};
@@ -242,6 +271,8 @@ static int read_anchor(const struct work *work, const struct target_role *role, 
 	rc = io_read_file(path, INITDATA_BYTES_MAX, &text, err);
 	if (rc == 0)
 		rc = initdata_parse(text.data, text.len, path, &initdata, err);
+	if (rc == 0)
+		rc = compare_policy(work, role, &initdata, err);
 	if (rc == 0)
 		rc = initdata_digest(
 			text.data, text.len, initdata.algorithm, INITDATA_SNP, ret->snp, err);

@@ -142,4 +142,44 @@ same "a tuple for each count, which the command line names" "$(json 'len({x["val
 same "the anchor" "$(json 't[0]["anchors"]["mrconfigid"]')" "$("$ASSAY" initdata digest "$T/workload.toml" --tee tdx 2>/dev/null)"
 sed -i '/^vcpus/d' "$T/target.toml"
 fails 2 'vcpus is missing' "no count, though the command line has one" "$ASSAY" golden "$B" --target "$T/target.toml"
+
+# A policy that comes by initdata takes the place of the image's.
+for name in locked open broken; do
+	locked=$TOP/rootfs-recipes/kata-debian/files/policy.rego
+	policy=$locked
+	[ $name = locked ] || policy=$T/$name.rego
+	sed 's/^default ReadStreamRequest := false/default ReadStreamRequest := true/' "$locked" >"$T/open.rego"
+	printf 'no policy {' >"$T/broken.rego"
+	"$ASSAY" initdata create -d policy.rego="$policy" -o "$T/$name.toml"
+done
+role() { # INITDATA
+	cat >"$T/role.toml" <<E
+name = "role"
+[[launch.snp]]
+firmware = "firmware/snp.fd"
+vmm = "qemu"
+cpus = ["EPYC-v4"]
+vcpus = [1]
+[[role]]
+name = "workload"
+initdata = "$1.toml"
+E
+}
+baked() { # SHA256
+	python3 -c 'import json, sys; m = json.load(open(sys.argv[1])); m["policy"] = {"path": "etc/kata-opa/locked.rego", "sha256": sys.argv[2]}; json.dump(m, open(sys.argv[1], "w"))' "$B/manifest.json" "$1"
+}
+warned() { "$ASSAY" golden "$B" --target "$T/role.toml" 2>&1 >/dev/null | sed -n 's/^assay: warning: \(role .*\)/\1/p'; }
+takes="role workload: its initdata brings a policy in place of the image's"
+role open
+same "an image without a policy" "$(warned)" "$takes, which has none; it is not locked"
+baked "$(sha256sum <"$locked" | cut -c 1-64)"
+same "another policy than the image's" "$(warned)" "$takes, and they differ; it is not locked"
+"$ASSAY" golden "$B" --target "$T/role.toml" --strict >"$T/out" 2>"$T/why"
+same "--strict refuses" "$? $(wc -c <"$T/out")" "2 0"
+role locked
+same "the same policy" "$(warned)" ""
+baked "$zeros"
+same "a locked one that differs" "$(warned)" "$takes, and they differ"
+role broken
+fails 2 'broken.toml: policy.rego' "a policy that the agent would not load" "$ASSAY" golden "$B" --target "$T/role.toml"
 done_testing
