@@ -552,3 +552,29 @@ int modules_resolve(const struct modules_dir *dir, const char *const *wanted, si
 	resolver.loaded = (struct modules){0};
 	return 0;
 }
+
+static int check_candidate(
+	const struct resolver *resolver, const struct candidate *candidate, struct err *err)
+{
+	const struct modules_dir *dir = resolver->dir;
+	struct modinfo info = {0};
+	BUF_AUTO elf = {0};
+	int code = read_module(dir, candidate->file, &elf, err);
+
+	if (code == 0)
+		code = read_modinfo(dir->paths[candidate->file], &elf, &info, err);
+	if (code == 0)
+		code = check_modinfo(resolver, candidate, &info, err);
+	buf_done(&info.section);
+	return code;
+}
+
+int modules_check(const struct modules_dir *dir, struct err *err)
+{
+	struct resolver resolver __attribute__((cleanup(resolver_done))) = {.dir = dir};
+	int code = index_files(&resolver, err);
+
+	for (size_t i = 0; i < resolver.candidate_count && code == 0; i++)
+		code = check_candidate(&resolver, &resolver.candidates[i], err);
+	return code;
+}

@@ -48,6 +48,9 @@ struct modules {
 int modules_resolve(const struct modules_dir *dir, const char *const *wanted, size_t wanted_count,
 	struct modules *ret, struct err *err) MUST_CHECK;
 
+/* Checks that every module of @dir is one, by the name of its file, and was built for @dir's version; -EBADMSG. */
+int modules_check(const struct modules_dir *dir, struct err *err) MUST_CHECK;
+
 void modules_done(struct modules *modules);
 #define MODULES_AUTO __attribute__((cleanup(modules_done))) struct modules
 

@@ -10,9 +10,12 @@
 #include "initrd/initrd.h"
 #include "lib/hex.h"
 #include "mkimage/check-elf.h"
-#include "mkimage/check-rootfs.h"
+#include "mkimage/check-extension.h"
+#include "mkimage/check-modules.h"
 #include "mkimage/check-secrets.h"
+#include "mkimage/check-units.h"
 #include "mkimage/disk.h"
+#include "mkimage/kata-config.h"
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
 #include "mkimage/sbom.h"
@@ -213,10 +216,17 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 static int check_tree(const struct build *build, const struct tree *tree, struct err *err)
 {
 	AUTO_FREE char *dir = realpath(build->recipe->dir, NULL);
-	int rc = check_rootfs(tree, build->recipe, err);
+	const json_t *kernel = json_object_get(build->manifest.doc, "kernel");
+	int rc = check_elf(tree, &build->recipe->extension.provided, err);
 
 	if (rc == 0)
-		rc = check_elf(tree, err);
+		rc = check_modules(
+			tree, json_string_value(json_object_get(kernel, "version")), err);
+	if (rc == 0)
+		rc = build->recipe->extension.name != NULL
+			     ? check_extension(tree, err)
+			     : check_units(
+				       tree, build->recipe->append, build->options->warnings, err);
 	return rc != 0 ? rc : check_secrets(tree, dir, err);
 }
 
@@ -377,7 +387,6 @@ static const char *root_flags(const char *type)
 	return strcmp(type, "ext4") == 0 ? "data=ordered,errors=remount-ro ro" : "ro";
 }
 
-/* The small files that say how to boot the image. */
 /* For the kernel's own check of the root hash. */
 static int write_signature(struct build *build, struct err *err)
 {
@@ -388,16 +397,13 @@ static int write_signature(struct build *build, struct err *err)
 		       : write_output(build, "root_hash.p7s", signature.data, signature.len, err);
 }
 
-static int build_parameters(struct build *build, struct err *err)
+/* What boots this build's kernel. */
+static int write_cmdline(struct build *build, struct err *err)
 {
 	const char *append = build->recipe->append;
-	char line[VERITY_PARAMS_TEXT_MAX];
-	char root_hash[2 * SHA256_SIZE + 1];
 	BUF_AUTO cmdline = {0};
 	int rc;
 
-	verity_params_format(&build->disk.verity, line);
-	hex_encode(build->disk.verity.root_hash, SHA256_SIZE, root_hash);
 	verity_dm_create_write(&build->disk.verity, "/dev/vda1", "/dev/vda2", &cmdline);
 	buf_fmt(&cmdline, " root=/dev/dm-0 rootflags=%s rootfstype=%s",
 		root_flags(build->recipe->rootfs.type), build->recipe->rootfs.type);
@@ -409,16 +415,43 @@ static int build_parameters(struct build *build, struct err *err)
 			"command line: %zu bytes, and the kernel reads no more than %d",
 			cmdline.len, BUILD_CMDLINE_MAX);
 	if (rc == 0)
-		rc = write_output(build, "kernel_verity_params", line, strlen(line), err);
-	if (rc == 0)
-		rc = write_output(build, "root_hash", root_hash, strlen(root_hash), err);
-	if (rc == 0 && build->sign.key != NULL)
-		rc = write_signature(build, err);
-	if (rc == 0)
 		rc = write_output(build, "cmdline", cmdline.data, cmdline.len, err);
 	if (rc == 0)
 		manifest_cmdline(&build->manifest, buf_cstr(&cmdline));
 	return rc;
+}
+
+/* What a Kata runtime is told. */
+static int write_kata_config(struct build *build, struct err *err)
+{
+	const json_t *outputs = build->manifest.outputs;
+	const json_t *policy = json_object_get(build->manifest.doc, "policy");
+	bool kernel = json_object_get(outputs, "vmlinuz") != NULL &&
+		      json_object_get(outputs, "initrd.img") == NULL;
+	BUF_AUTO config = {0};
+	int rc = kata_config_write(build->recipe, &build->disk.verity, kernel,
+		json_string_value(json_object_get(policy, "sha256")), &config, err);
+
+	return rc != 0 ? rc : write_buf(build, KATA_CONFIG_NAME, &config, err);
+}
+
+/* The small files that say how to boot the image. */
+static int build_parameters(struct build *build, struct err *err)
+{
+	char line[VERITY_PARAMS_TEXT_MAX];
+	char root_hash[2 * SHA256_SIZE + 1];
+	int rc;
+
+	verity_params_format(&build->disk.verity, line);
+	hex_encode(build->disk.verity.root_hash, SHA256_SIZE, root_hash);
+	rc = write_output(build, "kernel_verity_params", line, strlen(line), err);
+	if (rc == 0)
+		rc = write_output(build, "root_hash", root_hash, strlen(root_hash), err);
+	if (rc == 0 && build->sign.key != NULL)
+		rc = write_signature(build, err);
+	if (rc == 0 && build->recipe->kernel.present)
+		rc = write_cmdline(build, err);
+	return rc != 0 ? rc : write_kata_config(build, err);
 }
 
 int build_image(const struct recipe *recipe, const struct lock *lock,
@@ -440,7 +473,7 @@ int build_image(const struct recipe *recipe, const struct lock *lock,
 		rc = manifest_begin(&build.manifest, recipe, lock, err);
 	if (rc == 0)
 		rc = spool_init(&build.spool, stage->path, err);
-	if (rc == 0)
+	if (rc == 0 && recipe->kernel.present)
 		rc = build_kernel(&build, err);
 	if (rc == 0)
 		rc = build_rootfs(&build, err);

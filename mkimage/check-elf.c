@@ -17,6 +17,7 @@ static const char *const default_dirs[] = {"lib/x86_64-linux-gnu", "usr/lib/x86_
 /* One file under check; its bytes stay in memory until the next. */
 struct program {
 	const struct tree *tree;
+	const struct recipe_strings *provided; /* that another root gives; NULL: nothing */
 	const struct tree_node *node;
 	char path[TREE_PATH_MAX + 1];
 	struct buf bytes;
@@ -35,6 +36,16 @@ static const char *origin_of(const struct program *program)
 	const char *origin = program->node->inode->origin;
 
 	return origin[0] != '\0' ? origin : "no named source";
+}
+
+/* Whether the root that an extension is mounted beside has @name. */
+static bool is_provided(const struct program *program, const char *name)
+{
+	for (size_t i = 0; program->provided != NULL && i < program->provided->count; i++) {
+		if (strcmp(program->provided->items[i], name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int is_program(const struct tree_node *node, const char *path, bool *ret, struct err *err)
@@ -200,9 +211,11 @@ static int check_version(
 	void *arg, const char *file, const char *version, bool weak, struct err *err)
 {
 	struct needs *needs = arg;
-	int rc = weak ? 0 : load_library(needs, file, err);
+	bool elsewhere = find_library(needs->program, file) == NULL &&
+			 is_provided(needs->program, file);
+	int rc = weak || elsewhere ? 0 : load_library(needs, file, err);
 
-	if (rc != 0 || weak)
+	if (rc != 0 || weak || elsewhere)
 		return rc;
 	/* A library without versions gives its symbols to every need, with a warning at most. */
 	if (needs->library.elf.def_count == 0)
@@ -223,7 +236,7 @@ static int check_needed(const struct program *program, struct err *err)
 	const char *name;
 
 	for (size_t i = 0; (name = elf_string(&program->elf, ELF_DT_NEEDED, i)) != NULL; i++) {
-		if (find_library(program, name) == NULL)
+		if (find_library(program, name) == NULL && !is_provided(program, name))
 			return err_fail(err, -EKEYREJECTED,
 				"/%s: the library %.200s that it needs is not there (from %s)",
 				program->path, name, origin_of(program));
@@ -240,14 +253,17 @@ static int check_interpreter(const struct program *program, struct err *err)
 	if (node != NULL && node->inode->type == TREE_FILE &&
 		(interp == NULL || (node->inode->mode & 0111) != 0))
 		return 0;
+	if (node == NULL && is_provided(program, interp))
+		return 0;
 	return err_fail(err, -EKEYREJECTED,
 		"/%s: its ELF interpreter %.200s is not there (from %s)", program->path, interp,
 		origin_of(program));
 }
 
-static int check_program(const struct tree *tree, const struct tree_node *node, struct err *err)
+static int check_program(const struct tree *tree, const struct recipe_strings *provided,
+	const struct tree_node *node, struct err *err)
 {
-	PROGRAM_AUTO program = {0};
+	PROGRAM_AUTO program = {.provided = provided};
 	__attribute__((cleanup(needs_done))) struct needs needs = {.program = &program};
 	int rc = program_open(tree, node, &program, err);
 
@@ -261,7 +277,7 @@ static int check_program(const struct tree *tree, const struct tree_node *node, 
 	return rc == -EBADMSG ? err_wrap(err, "/%s", program.path) : rc;
 }
 
-int check_elf(const struct tree *tree, struct err *err)
+int check_elf(const struct tree *tree, const struct recipe_strings *provided, struct err *err)
 {
 	char path[TREE_PATH_MAX + 1];
 
@@ -272,7 +288,7 @@ int check_elf(const struct tree *tree, struct err *err)
 		tree_path(node, path);
 		rc = is_program(node, path, &found, err);
 		if (rc == 0 && found)
-			rc = check_program(tree, node, err);
+			rc = check_program(tree, provided, node, err);
 		if (rc != 0)
 			return rc;
 	}

@@ -11,12 +11,15 @@
 #define MKIMAGE_CHECK_ELF_H
 
 #include "lib/err.h"
+#include "mkimage/recipe.h"
 #include "mkimage/tree.h"
 
 #define CHECK_ELF_BYTES_MAX (1u << 30) /* of one file */
 
-/* Checks every file of @tree. -EKEYREJECTED naming the file, what it lacks and where it came
+/* Checks every file of @tree; libraries (by name) and interpreters (by path) that are not in it may be @provided by the root that an
+ * extension is mounted beside, NULL for none. -EKEYREJECTED naming the file, what it lacks and where it came
  * from; -EBADMSG for a malformed file. */
-int check_elf(const struct tree *tree, struct err *err) MUST_CHECK;
+int check_elf(
+	const struct tree *tree, const struct recipe_strings *provided, struct err *err) MUST_CHECK;
 
 #endif

@@ -11,8 +11,8 @@
 
 /*
  * Checks @tree, to which @recipe's steps were applied: /sbin/init is an executable file; /etc/machine-id and /etc/resolv.conf are
- * empty regular files; every x86-64 program's interpreter is there and executable; no setuid or setgid file and no file capability that the
- * recipe does not set itself or allow a source to bring; an agent comes with a policy. -EKEYREJECTED naming the file and where it came from.
+ * empty regular files (an extension needs none of the three); no setuid or setgid file and no file capability that the recipe does
+ * not set itself or allow a source to bring; an agent comes with a policy. -EKEYREJECTED naming the file and where it came from.
  */
 int check_rootfs(const struct tree *tree, const struct recipe *recipe, struct err *err) MUST_CHECK;
 

@@ -122,6 +122,12 @@ int recipe_read_items(const struct toml *value, const struct recipe_kind *kind,
 		return recipe_read_items(value, &name##_kind, dst, err);                           \
 	}
 
+/* Readers into a struct recipe_xattrs (recipe-xattrs.c): a table of names to values, text or "0x" and hexadecimal digits; file
+ * capabilities as setcap(8) takes them, "cap_net_admin,cap_net_raw=ep". */
+int recipe_read_xattrs(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+int recipe_read_capabilities(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+void recipe_xattrs_done(struct recipe_xattrs *xattrs);
+
 /* The sections about the guest's tree (recipe-tree.c), all into the struct recipe at @dst. */
 int recipe_read_dirs(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_files(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
@@ -129,6 +135,8 @@ int recipe_read_links(const struct toml *value, void *dst, struct err *err) MUST
 int recipe_read_users(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_groups(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_units(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+int recipe_read_permissions(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+int recipe_read_allow_list(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_agent(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_policy(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 void recipe_tree_done(struct recipe *recipe);

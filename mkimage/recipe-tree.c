@@ -102,11 +102,41 @@ static const struct toml_field file_fields[] = {
 	{"mode", offsetof(struct recipe_file, mode), recipe_read_mode, false},
 	{"uid", offsetof(struct recipe_file, uid), recipe_read_id, false},
 	{"gid", offsetof(struct recipe_file, gid), recipe_read_id, false},
+	{"xattrs", offsetof(struct recipe_file, xattrs), recipe_read_xattrs, false},
+	{"capabilities", offsetof(struct recipe_file, xattrs), recipe_read_capabilities, false},
 	TOML_FIELDS_END,
 };
 static const struct recipe_kind files_kind = RECIPE_KIND(
 	files, file_count, .distinct = true, .fields = file_fields, .finish = finish_file);
 ITEMS_READER(files)
+
+static int finish_permission(const struct toml *value, void *item, struct err *err)
+{
+	struct recipe_permission *permission = item;
+
+	permission->has_mode = toml_get(value, "mode") != NULL;
+	permission->has_uid = toml_get(value, "uid") != NULL;
+	permission->has_gid = toml_get(value, "gid") != NULL;
+	if (!permission->has_mode && !permission->has_uid && !permission->has_gid &&
+		permission->xattrs.count == 0)
+		return toml_fail(value, err, -EBADMSG,
+			"one of mode, uid, gid, xattrs and capabilities is needed");
+	return 0;
+}
+
+static const struct toml_field permission_fields[] = {
+	{"path", offsetof(struct recipe_permission, path), recipe_read_guest_path, true},
+	{"mode", offsetof(struct recipe_permission, mode), recipe_read_mode, false},
+	{"uid", offsetof(struct recipe_permission, uid), recipe_read_id, false},
+	{"gid", offsetof(struct recipe_permission, gid), recipe_read_id, false},
+	{"xattrs", offsetof(struct recipe_permission, xattrs), recipe_read_xattrs, false},
+	{"capabilities", offsetof(struct recipe_permission, xattrs), recipe_read_capabilities,
+		false},
+	TOML_FIELDS_END,
+};
+static const struct recipe_kind permissions_kind = RECIPE_KIND(permissions, permission_count,
+	.distinct = true, .fields = permission_fields, .finish = finish_permission);
+ITEMS_READER(permissions)
 
 static const struct toml_field link_fields[] = {
 	{"path", offsetof(struct recipe_link, path), recipe_read_guest_path, true},
@@ -156,14 +186,14 @@ static int finish_unit(const struct toml *value, void *item, struct err *err)
 	struct recipe_unit *unit = item;
 
 	unit->has_source = unit->source.path != NULL || unit->source.text != NULL;
-	if (unit->mask && (unit->has_source || unit->wanted_by.count > 0))
+	if (unit->mask && (unit->has_source || unit->wanted_by.count > 0 || unit->preset))
 		return toml_fail(
 			value, err, -EBADMSG, "%s is masked and defined or wanted too", unit->name);
 	if (!unit->has_source && unit->source.has_sha256)
 		return toml_fail(value, err, -EBADMSG, "%s has a sha256 and no source", unit->name);
-	if (!unit->mask && !unit->has_source && unit->wanted_by.count == 0)
+	if (!unit->mask && !unit->has_source && unit->wanted_by.count == 0 && !unit->preset)
 		return toml_fail(value, err, -EBADMSG,
-			"%s needs one of source, text, wanted-by and mask", unit->name);
+			"%s needs one of source, text, wanted-by, preset and mask", unit->name);
 	return unit->has_source ? recipe_check_source(value, &unit->source, "source", err) : 0;
 }
 
@@ -173,12 +203,43 @@ static const struct toml_field unit_fields[] = {
 	{"text", offsetof(struct recipe_unit, source.text), toml_read_string, false},
 	{"sha256", offsetof(struct recipe_unit, source), recipe_read_source_sha256, false},
 	{"wanted-by", offsetof(struct recipe_unit, wanted_by), read_unit_names, false},
+	{"preset", offsetof(struct recipe_unit, preset), toml_read_bool, false},
 	{"mask", offsetof(struct recipe_unit, mask), toml_read_bool, false},
 	TOML_FIELDS_END,
 };
 static const struct recipe_kind units_kind = RECIPE_KIND(
 	units, unit_count, .distinct = true, .fields = unit_fields, .finish = finish_unit);
 ITEMS_READER(units)
+
+static int read_image_digest(const struct toml *value, void *dst, struct err *err)
+{
+	static const struct recipe_word word = {
+		"an image's digest, \"sha256:\" and 64 digits", "s", DIGIT "abcdefhs:", 71, 71};
+	int rc = recipe_read_word(value, dst, &word, err);
+	const char *text = *(char **)dst;
+
+	if (rc == 0 && (strncmp(text, "sha256:", 7) != 0 ||
+			       strspn(text + 7, DIGIT "abcdef") != strlen(text + 7)))
+		return toml_fail(value, err, -EBADMSG, "\"%.100s\" is not %s", text, word.what);
+	return rc;
+}
+LIST_READER(image_digests, read_image_digest)
+
+static const struct toml_field allow_list_fields[] = {
+	{"digests", offsetof(struct recipe_allow_list, digests), read_image_digests, true},
+	{"install", offsetof(struct recipe_allow_list, install), recipe_read_guest_path, false},
+	TOML_FIELDS_END,
+};
+
+int recipe_read_allow_list(const struct toml *value, void *dst, struct err *err)
+{
+	struct recipe_allow_list *list = dst;
+	int rc = toml_fields(value, allow_list_fields, list, err);
+
+	list->present = rc == 0;
+	return rc != 0 ? rc
+		       : recipe_default(&list->install, "etc/c8s/bootstrap-allowlist.json", err);
+}
 
 static const struct toml_field agent_fields[] = {
 	{"path", offsetof(struct recipe_agent, source.path), recipe_read_source_path, true},
@@ -237,7 +298,13 @@ static void lists_done(struct recipe *recipe)
 	for (size_t i = 0; i < recipe->file_count; i++) {
 		free(recipe->files[i].path);
 		recipe_source_done(&recipe->files[i].source);
+		recipe_xattrs_done(&recipe->files[i].xattrs);
 	}
+	for (size_t i = 0; i < recipe->permission_count; i++) {
+		free(recipe->permissions[i].path);
+		recipe_xattrs_done(&recipe->permissions[i].xattrs);
+	}
+	free(recipe->permissions);
 	for (size_t i = 0; i < recipe->link_count; i++) {
 		free(recipe->links[i].path);
 		free(recipe->links[i].target);
@@ -278,4 +345,6 @@ void recipe_tree_done(struct recipe *recipe)
 	free(recipe->agent.install);
 	recipe_source_done(&recipe->policy.source);
 	free(recipe->policy.name);
+	free(recipe->allow_list.install);
+	recipe_strings_done(&recipe->allow_list.digests);
 }

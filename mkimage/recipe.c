@@ -21,6 +21,7 @@
 #define VCPUS_MAX	512
 #define VCPUS_COUNT_MAX 64
 #define DESCRIPTION_MAX 1024
+#define SOURCE_DIR_MAX	1024
 #define STRIP_MAX	64
 #define IMPORTS_MAX	256
 
@@ -32,6 +33,10 @@ static const struct recipe_word package_word = {
 	"a package name", LOWER DIGIT, LOWER DIGIT "+-.", 2, 128};
 static const struct recipe_word module_word = {
 	"a kernel module's name", LOWER UPPER DIGIT, LOWER UPPER DIGIT "_-", 1, 64};
+/* What a systemd unit's instance and a disk's serial number can hold, "extension-" before it. */
+static const struct recipe_word extension_name_word = {
+	"the name of an extension, at most 10 of letters, digits, - and _", LOWER UPPER DIGIT,
+	LOWER UPPER DIGIT "_-", 1, 10};
 static const struct recipe_word cpu_word = {
 	"a CPU model", LOWER UPPER DIGIT, LOWER UPPER DIGIT "._+-", 1, 64};
 
@@ -47,6 +52,7 @@ WORD_READER(component)
 WORD_READER(package)
 WORD_READER(module)
 WORD_READER(cpu)
+WORD_READER(extension_name)
 LIST_READER(components, read_component)
 LIST_READER(packages, read_package)
 LIST_READER(modules, read_module)
@@ -169,10 +175,11 @@ static int read_kernel(const struct toml *value, void *dst, struct err *err)
 	int rc = toml_fields(value, kernel_fields, dst, err);
 	unsigned char *base = dst;
 
-	return rc != 0 ? rc
-		       : check_install(value,
-				 (struct recipe_packages *)(void *)(base + IN_KERNEL(packages)),
-				 err);
+	if (rc != 0)
+		return rc;
+	*(bool *)(void *)(base + IN_KERNEL(present)) = true;
+	return check_install(
+		value, (struct recipe_packages *)(void *)(base + IN_KERNEL(packages)), err);
 }
 
 static int read_salt(const struct toml *value, void *dst, struct err *err)
@@ -214,6 +221,48 @@ static const struct toml_field command_line_fields[] = {
 static int read_command_line(const struct toml *value, void *dst, struct err *err)
 {
 	return toml_fields(value, command_line_fields, dst, err);
+}
+
+/* A file name, or the path of an interpreter: "libc.so.6", "/lib64/ld-linux-x86-64.so.2". */
+static int read_provided(const struct toml *value, void *dst, struct err *err)
+{
+	int rc = recipe_read_line(value, dst, TREE_PATH_MAX, err);
+
+	if (rc == 0 && **(char **)dst == '\0')
+		return toml_fail(value, err, -EBADMSG, "an empty name");
+	return rc;
+}
+LIST_READER(provided_list, read_provided)
+
+static const struct toml_field extension_fields[] = {
+	{"name", offsetof(struct recipe_extension, name), read_extension_name, true},
+	{"provided", offsetof(struct recipe_extension, provided), read_provided_list, false},
+	TOML_FIELDS_END,
+};
+
+static int read_extension(const struct toml *value, void *dst, struct err *err)
+{
+	return toml_fields(value, extension_fields, dst, err);
+}
+
+static int read_directory(const struct toml *value, void *dst, struct err *err)
+{
+	int rc = recipe_read_line(value, dst, SOURCE_DIR_MAX, err);
+
+	if (rc == 0 && **(char **)dst != '/')
+		return toml_fail(value, err, -EBADMSG, "%s is not an absolute path", value->key);
+	return rc;
+}
+
+static const struct toml_field kata_fields[] = {
+	{"directory", offsetof(struct recipe_kata, directory), read_directory, false},
+	{"kernel-params", offsetof(struct recipe_kata, kernel_params), read_append, false},
+	TOML_FIELDS_END,
+};
+
+static int read_kata(const struct toml *value, void *dst, struct err *err)
+{
+	return toml_fields(value, kata_fields, dst, err);
 }
 
 /* In the order of enum recipe_import_kind. */
@@ -303,6 +352,10 @@ static int finish_import(const struct toml *value, void *item, struct err *err)
 	if (import->keep_owner && import->kind != RECIPE_IMPORT_DIR)
 		return toml_fail(value, err, -EBADMSG,
 			"keep-owner belongs to a directory; archives and images say who owns what");
+	if (import->bundle && import->kind != RECIPE_IMPORT_OCI)
+		return toml_fail(value, err, -EBADMSG, "bundle belongs to a container image");
+	if (import->bundle && (import->only.count > 0 || import->strip > 0))
+		return toml_fail(value, err, -EBADMSG, "a bundle is the whole image");
 	return recipe_default(&import->to, "", err);
 }
 
@@ -316,6 +369,7 @@ static const struct toml_field import_fields[] = {
 	{"allow", offsetof(struct recipe_import, allow), read_allow, false},
 	{"replace", offsetof(struct recipe_import, replace), toml_read_bool, false},
 	{"keep-owner", offsetof(struct recipe_import, keep_owner), toml_read_bool, false},
+	{"bundle", offsetof(struct recipe_import, bundle), toml_read_bool, false},
 	TOML_FIELDS_END,
 };
 static const struct recipe_kind imports_kind = RECIPE_KIND(
@@ -438,6 +492,8 @@ static const struct toml_field recipe_fields[] = {
 	{"suite", 0, recipe_read_suites, false},
 	{"packages", offsetof(struct recipe, packages), read_packages_section, false},
 	{"kernel", offsetof(struct recipe, kernel), read_kernel, false},
+	{"extension", offsetof(struct recipe, extension), read_extension, false},
+	{"kata", offsetof(struct recipe, kata), read_kata, false},
 	{"source", 0, read_imports, false},
 	{"rootfs", 0, read_rootfs, false},
 	{"disk", 0, read_disk, false},
@@ -448,6 +504,8 @@ static const struct toml_field recipe_fields[] = {
 	{"user", 0, recipe_read_users, false},
 	{"group", 0, recipe_read_groups, false},
 	{"unit", 0, recipe_read_units, false},
+	{"permission", 0, recipe_read_permissions, false},
+	{"allow-list", offsetof(struct recipe, allow_list), recipe_read_allow_list, false},
 	{"agent", offsetof(struct recipe, agent), recipe_read_agent, false},
 	{"policy", offsetof(struct recipe, policy), recipe_read_policy, false},
 	{"firmware", 0, recipe_read_firmware, false},
@@ -542,6 +600,29 @@ static char *parent_of(const char *path)
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
+/* What cannot be beside one another. */
+static int check_sections(const struct recipe *recipe, const struct toml *root, struct err *err)
+{
+	static const char *const guests[] = {
+		"kernel", "firmware", "launch", "command-line", "agent", "policy"};
+	const struct toml *item;
+
+	for (size_t i = 0; recipe->extension.name != NULL && i < ARRAY_SIZE(guests); i++) {
+		item = toml_get(root, guests[i]);
+		if (item != NULL)
+			return toml_fail(
+				item, err, -EBADMSG, "%s has no place in an extension", guests[i]);
+	}
+	if (recipe->extension.name != NULL && (strcmp(recipe->rootfs.type, "erofs") != 0 ||
+						      strcmp(recipe->layout, "kata-mbr") != 0))
+		return toml_fail(toml_get(root, "extension"), err, -ENOTSUP,
+			"an extension is an EROFS in the layout kata-mbr");
+	if (recipe->launch_count > 0 && !recipe->kernel.present)
+		return toml_fail(toml_get(root, "launch"), err, -EBADMSG,
+			"launch without a kernel: there is nothing to measure");
+	return 0;
+}
+
 /* What the merged document says. */
 static int read_document(struct recipe *recipe, const struct recipe_merge *merge, struct err *err)
 {
@@ -556,7 +637,7 @@ static int read_document(struct recipe *recipe, const struct recipe_merge *merge
 		rc = check_launches(recipe, root, err);
 	if (rc == 0)
 		rc = set_defaults(recipe, err);
-	return rc;
+	return rc != 0 ? rc : check_sections(recipe, root, err);
 }
 
 /* The image of a variant goes by a name of its own; what derives from the recipe's identity stays. */
@@ -690,7 +771,8 @@ void recipe_done(struct recipe *recipe)
 {
 	char *owned[] = {recipe->path, recipe->dir, recipe->variant, recipe->name, recipe->identity,
 		recipe->description, recipe->architecture, recipe->kernel.compression,
-		recipe->rootfs.type, recipe->layout, recipe->append};
+		recipe->rootfs.type, recipe->layout, recipe->append, recipe->extension.name,
+		recipe->kata.directory, recipe->kata.kernel_params};
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
 		free(owned[i]);
@@ -704,6 +786,7 @@ void recipe_done(struct recipe *recipe)
 	packages_done(&recipe->packages);
 	packages_done(&recipe->kernel.packages);
 	recipe_strings_done(&recipe->kernel.modules);
+	recipe_strings_done(&recipe->extension.provided);
 	recipe_strings_done(&recipe->rootfs.remove);
 	documents_done(recipe);
 	imports_done(recipe);

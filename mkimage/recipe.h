@@ -60,7 +60,8 @@ struct recipe_import {
 	uint32_t strip;		    /* leading components of each path to drop */
 	unsigned allow;		    /* enum source_allow */
 	bool replace;		    /* its files may take the place of others */
-	bool keep_owner;	    /* of a directory: uid and gid as they are */
+	bool bundle;	 /* of a container image: an OCI bundle, its file system below rootfs/ */
+	bool keep_owner; /* of a directory: uid and gid as they are */
 };
 
 /* "tar" and so on. */
@@ -74,6 +75,18 @@ struct recipe_source {
 	unsigned char sha256[SHA256_SIZE];
 };
 
+/* Extended attributes, file capabilities (security.capability) among them; sorted by name. */
+struct recipe_xattr {
+	char *name;
+	unsigned char *value;
+	size_t size_bytes;
+};
+
+struct recipe_xattrs {
+	struct recipe_xattr *items; /* owned */
+	size_t count;
+};
+
 struct recipe_dir {
 	char *path;
 	uint16_t mode;
@@ -85,6 +98,16 @@ struct recipe_file {
 	struct recipe_source source;
 	uint16_t mode; /* 0644 unless given */
 	uint32_t uid, gid;
+	struct recipe_xattrs xattrs;
+};
+
+/* [[permission]]: what a file or directory that is there already is given. */
+struct recipe_permission {
+	char *path;
+	bool has_mode, has_uid, has_gid;
+	uint16_t mode;
+	uint32_t uid, gid;
+	struct recipe_xattrs xattrs;
 };
 
 struct recipe_link {
@@ -113,6 +136,7 @@ struct recipe_unit {
 	bool has_source;
 	struct recipe_source source;
 	struct recipe_strings wanted_by; /* targets: a link NAME in TARGET.wants */
+	bool preset; /* enabled by its [Install], when the guest's preset files say so */
 	bool mask;
 };
 
@@ -132,6 +156,26 @@ struct recipe_policy {
 	struct recipe_source source;
 	char *name; /* file name */
 	bool debug; /* it need not be locked; of a variant alone */
+};
+
+/* [allow-list]: the digests of container images that a C8s guest starts with, as a file. */
+struct recipe_allow_list {
+	bool present;
+	char *install;		       /* guest path, "etc/c8s/bootstrap-allowlist.json" */
+	struct recipe_strings digests; /* "sha256:..." */
+};
+
+/* [extension]: the image is one of Kata's extensions, mounted beside a guest and no guest itself. */
+struct recipe_extension {
+	char *name; /* NULL: it is none */
+	struct recipe_strings
+		provided; /* libraries and interpreters that the guest has, by file name */
+};
+
+/* [kata]: what goes into the runtime's configuration (kata-config.h). */
+struct recipe_kata {
+	char *directory;     /* where the build is installed; "/opt/kata/share/NAME" unless given */
+	char *kernel_params; /* NULL: the configuration's own stay */
 };
 
 /* [firmware.NAME]: a member of a package, or a file. */
@@ -181,7 +225,10 @@ struct recipe {
 	struct recipe_suite *suites;
 	size_t suite_count;
 	struct recipe_packages packages; /* set "rootfs" */
+	struct recipe_extension extension;
+	struct recipe_kata kata;
 	struct {
+		bool present;
 		struct recipe_packages packages; /* set "kernel" */
 		struct recipe_strings
 			modules; /* loaded by the initrd, in this order, their dependencies first */
@@ -210,6 +257,9 @@ struct recipe {
 	size_t group_count;
 	struct recipe_unit *units;
 	size_t unit_count;
+	struct recipe_permission *permissions;
+	size_t permission_count;
+	struct recipe_allow_list allow_list;
 	struct recipe_agent agent;
 	struct recipe_policy policy;
 	struct recipe_firmware *firmware;

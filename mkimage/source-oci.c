@@ -403,6 +403,8 @@ static int check_config(const struct reading *reading, const json_t *config, str
 	if (strcmp(type, "layers") != 0)
 		return err_fail(
 			err, -ENOTSUP, "config.rootfs.type \"%.40s\" is not \"layers\"", type);
+	if (reading->options->ret_config != NULL && *reading->options->ret_config == NULL)
+		*reading->options->ret_config = json_incref((json_t *)config);
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #ifndef MKIMAGE_SOURCE_OCI_H
 #define MKIMAGE_SOURCE_OCI_H
 
+#include <jansson.h>
+
 #include "lib/digest.h"
 #include "lib/err.h"
 #include "mkimage/source-archive.h"
@@ -23,6 +25,7 @@ struct source_oci_options {
 	const char *architecture;	   /* "amd64"; the operating system is always linux */
 	unsigned allow;			   /* enum source_allow */
 	struct source_limits limits;	   /* of each layer, and of an archive around them */
+	json_t **ret_config; /* the image's configuration, for json_decref(); NULL: not wanted */
 };
 
 /*

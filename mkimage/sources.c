@@ -8,8 +8,10 @@
 
 #include "lib/buf.h"
 #include "lib/io.h"
+#include "lib/json.h"
 #include "mkimage/layer.h"
 #include "mkimage/list-tree.h"
+#include "mkimage/oci-bundle.h"
 #include "mkimage/source-archive.h"
 #include "mkimage/source-dir.h"
 #include "mkimage/source-file.h"
@@ -24,6 +26,7 @@ struct reading {
 	const char *origin;
 	struct spool *spool;
 	struct tree *tree;
+	json_t **ret_config; /* of a bundle: the image's configuration */
 };
 
 /* "KIND:PATH", malloc'ed; NULL without memory. */
@@ -64,6 +67,7 @@ static int read_oci(const struct reading *reading, struct err *err)
 		.architecture = reading->recipe->architecture,
 		.allow = reading->import->allow,
 		.limits = SOURCE_LIMITS_DEFAULT,
+		.ret_config = reading->ret_config,
 	};
 
 	memcpy(options.sha256, reading->import->sha256, sizeof(options.sha256));
@@ -162,7 +166,8 @@ static int guest_path(
 	const struct graft *graft, const char *rest, char ret[TREE_PATH_MAX + 1], struct err *err)
 {
 	const char *to = graft->import->to;
-	int n = snprintf(ret, TREE_PATH_MAX + 1, "%s%s%s", to, to[0] != '\0' ? "/" : "", rest);
+	int n = snprintf(ret, TREE_PATH_MAX + 1, "%s%s%s%s", to, to[0] != '\0' ? "/" : "",
+		graft->import->bundle ? "rootfs/" : "", rest);
 
 	if (n < 0 || n > TREE_PATH_MAX)
 		return err_fail(
@@ -272,6 +277,28 @@ static int put_tree(struct graft *graft, struct tree *from, struct err *err)
 	return rc;
 }
 
+/* The config.json beside the root file system of a bundle. */
+static int put_bundle_config(struct graft *graft, const json_t *image, struct err *err)
+{
+	const char *to = graft->import->to;
+	struct tree_inode inode = {
+		.type = TREE_FILE, .mode = 0644, .content.fd = -1, .origin = graft->origin};
+	char path[TREE_PATH_MAX + 1];
+	BUF_AUTO text = {0};
+	int rc = oci_bundle_config(image, &text, err);
+	int n = snprintf(path, sizeof(path), "%s%sconfig.json", to, to[0] != '\0' ? "/" : "");
+
+	if (rc != 0)
+		return rc;
+	if (n < 0 || n > TREE_PATH_MAX)
+		return err_fail(err, -EBADMSG, "a path over %d bytes", TREE_PATH_MAX);
+	inode.content.mem = text.data;
+	inode.content.size_bytes = text.len;
+	text = (struct buf){0};
+	return tree_add(graft->tree, path, &inode,
+		graft->import->replace ? TREE_REPLACE : TREE_REFUSE, NULL, err);
+}
+
 static int apply_import(const struct recipe *recipe, const struct recipe_import *import,
 	struct spool *spool, struct tree *tree, struct err *err)
 {
@@ -279,8 +306,13 @@ static int apply_import(const struct recipe *recipe, const struct recipe_import 
 	AUTO_FREE char *origin = origin_of(import);
 	__attribute__((cleanup(graft_done))) struct graft graft = {.import = import, .tree = tree};
 	TREE_AUTO from = {0};
-	struct reading reading = {
-		.recipe = recipe, .import = import, .path = path, .spool = spool, .tree = &from};
+	JSON_AUTO *image = NULL;
+	struct reading reading = {.recipe = recipe,
+		.import = import,
+		.path = path,
+		.spool = spool,
+		.tree = &from,
+		.ret_config = import->bundle ? &image : NULL};
 	int rc;
 
 	if (path == NULL || origin == NULL)
@@ -295,6 +327,8 @@ static int apply_import(const struct recipe *recipe, const struct recipe_import 
 	if (rc != 0)
 		return rc;
 	rc = put_tree(&graft, &from, err);
+	if (rc == 0 && import->bundle)
+		rc = put_bundle_config(&graft, image, err);
 	return rc != 0 ? err_wrap(err, "%s", path) : 0;
 }
 

@@ -13,25 +13,16 @@
 #include "mkimage/accounts.h"
 #include "mkimage/check-rootfs.h"
 #include "mkimage/policy.h"
+#include "mkimage/recipe-read.h"
 #include "mkimage/source-archive.h"
 #include "mkimage/sources.h"
+#include "mkimage/steps-tree.h"
 
-#define UNIT_DIR	 "etc/systemd/system"
-#define PACKAGE_UNIT_DIR "usr/lib/systemd/system"
 #define POLICY_DIR	 "etc/kata-opa"
 #define PASSWD_MASTER	 "usr/share/base-passwd/passwd.master"
 #define GROUP_MASTER	 "usr/share/base-passwd/group.master"
 #define SHADOW_GROUP	 42	    /* of Debian's base-passwd */
 #define SPOOL_FROM_BYTES (1u << 20) /* larger sources don't stay in memory */
-
-/* The steps under way. */
-struct steps {
-	struct tree *tree;
-	const struct recipe *recipe;
-	struct spool *spool;
-	const char *origin; /* "recipe" */
-	struct steps_result result;
-};
 
 static void steps_done(struct steps *steps)
 {
@@ -117,7 +108,7 @@ static int put_dir(struct steps *steps, const char *path, uint16_t mode, uint32_
 	return put(steps, path, &inode, err);
 }
 
-static int put_link(struct steps *steps, const char *path, const char *target, struct err *err)
+int steps_put_link(struct steps *steps, const char *path, const char *target, struct err *err)
 {
 	struct tree_inode inode = new_inode(steps, TREE_SYMLINK, 0777);
 
@@ -127,14 +118,9 @@ static int put_link(struct steps *steps, const char *path, const char *target, s
 	return put(steps, path, &inode, err);
 }
 
-struct owner {
-	uint16_t mode;
-	uint32_t uid, gid;
-};
-
 /* Adds a file with the bytes of @bytes, which it takes. */
 static int put_file(struct steps *steps, const char *path, struct buf *bytes,
-	const struct owner *owner, struct err *err)
+	const struct steps_owner *owner, struct err *err)
 {
 	struct tree_inode inode = new_inode(steps, TREE_FILE, owner->mode);
 	int rc = buf_check(bytes, err);
@@ -155,8 +141,8 @@ static int put_file(struct steps *steps, const char *path, struct buf *bytes,
 	return rc != 0 ? rc : put(steps, path, &inode, err);
 }
 
-static int put_source(struct steps *steps, const char *path, const struct recipe_source *source,
-	const struct owner *owner, struct err *err)
+int steps_put_source(struct steps *steps, const char *path, const struct recipe_source *source,
+	const struct steps_owner *owner, struct err *err)
 {
 	BUF_AUTO bytes = {0};
 	int rc = recipe_source_read(steps->recipe, source, STEPS_SOURCE_BYTES_MAX, &bytes, err);
@@ -296,7 +282,7 @@ static int put_accounts(struct steps *steps, struct accounts *accounts, struct e
 	const struct {
 		const char *path;
 		struct buf *bytes;
-		struct owner owner;
+		struct steps_owner owner;
 	} files[] = {
 		{"etc/passwd", &accounts->passwd, {.mode = 0644}},
 		{"etc/group", &accounts->group, {.mode = 0644}},
@@ -320,6 +306,10 @@ static int add_accounts(struct steps *steps, struct err *err)
 	ACCOUNTS_AUTO accounts = {0};
 	BUF_AUTO passwd = {0};
 	BUF_AUTO group = {0};
+
+	if (steps->recipe->extension.name != NULL)
+		return 0;
+
 	int rc = read_text(
 		steps, passwd_paths, "root:*:0:0:root:/root:/bin/sh\n", &passwd_what, &passwd, err);
 
@@ -332,13 +322,39 @@ static int add_accounts(struct steps *steps, struct err *err)
 	return rc != 0 ? rc : put_accounts(steps, &accounts, err);
 }
 
+/* Gives @inode the attributes of the recipe, in place of those of the same names. */
+static int set_xattrs(struct tree_inode *inode, const struct recipe_xattrs *xattrs, struct err *err)
+{
+	for (size_t i = 0; i < xattrs->count; i++) {
+		const struct recipe_xattr *from = &xattrs->items[i];
+		struct tree_xattr to = {.name = strdup(from->name),
+			.value = malloc(from->size_bytes + 1),
+			.size_bytes = from->size_bytes};
+
+		if (to.value != NULL)
+			memcpy(to.value, from->value, from->size_bytes);
+		int rc = to.name != NULL && to.value != NULL
+				 ? tree_set_xattr(inode, &to, err)
+				 : err_fail(err, -ENOMEM, "out of memory");
+
+		free(to.name);
+		free(to.value);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int add_files(struct steps *steps, struct err *err)
 {
 	for (size_t i = 0; i < steps->recipe->file_count; i++) {
 		const struct recipe_file *file = &steps->recipe->files[i];
-		const struct owner owner = {file->mode, file->uid, file->gid};
-		int rc = put_source(steps, file->path, &file->source, &owner, err);
+		const struct steps_owner owner = {file->mode, file->uid, file->gid};
+		int rc = steps_put_source(steps, file->path, &file->source, &owner, err);
 
+		if (rc == 0)
+			rc = set_xattrs(
+				tree_resolve(steps->tree, file->path)->inode, &file->xattrs, err);
 		if (rc != 0)
 			return err_wrap(err, "file");
 	}
@@ -349,71 +365,10 @@ static int add_links(struct steps *steps, struct err *err)
 {
 	for (size_t i = 0; i < steps->recipe->link_count; i++) {
 		const struct recipe_link *link = &steps->recipe->links[i];
-		int rc = put_link(steps, link->path, link->target, err);
+		int rc = steps_put_link(steps, link->path, link->target, err);
 
 		if (rc != 0)
 			return err_wrap(err, "link");
-	}
-	return 0;
-}
-
-/* Where the unit file of @name is in the guest: "a@b.service" is an instance of "a@.service". */
-static int find_unit(struct steps *steps, const char *name, char *ret, size_t cap, struct err *err)
-{
-	static const char *const dirs[] = {UNIT_DIR, PACKAGE_UNIT_DIR};
-	const char *at = strchr(name, '@'), *dot = strrchr(name, '.');
-	int stem = at != NULL ? (int)(at - name) + 1 : (int)strlen(name);
-
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
-		snprintf(ret, cap, "%s/%.*s%s", dirs[i], stem, name, at != NULL ? dot : "");
-		const struct tree_node *node = tree_resolve(steps->tree, ret);
-
-		if (node != NULL && node->inode->type == TREE_FILE)
-			return 0;
-	}
-	return err_fail(err, -EBADMSG, "neither the recipe nor a package has its file");
-}
-
-static int want_unit(struct steps *steps, const struct recipe_unit *unit, struct err *err)
-{
-	char target[TREE_PATH_MAX + 1], path[TREE_PATH_MAX + 1];
-	int rc = find_unit(steps, unit->name, target + 1, sizeof(target) - 1, err);
-
-	target[0] = '/';
-	for (size_t i = 0; rc == 0 && i < unit->wanted_by.count; i++) {
-		snprintf(path, sizeof(path), UNIT_DIR "/%s.wants/%s", unit->wanted_by.items[i],
-			unit->name);
-		rc = put_link(steps, path, target, err);
-	}
-	return rc;
-}
-
-static int add_unit(struct steps *steps, const struct recipe_unit *unit, struct err *err)
-{
-	char path[TREE_PATH_MAX + 1];
-
-	snprintf(path, sizeof(path), UNIT_DIR "/%s", unit->name);
-	if (unit->mask)
-		return put_link(steps, path, "/dev/null", err);
-	if (!unit->has_source)
-		return 0;
-	return put_source(steps, path, &unit->source, &(struct owner){.mode = 0644}, err);
-}
-
-/* All files before all links: a unit may be wanted by one that comes later. */
-static int add_units(struct steps *steps, struct err *err)
-{
-	const struct recipe *recipe = steps->recipe;
-
-	for (size_t i = 0; i < recipe->unit_count; i++) {
-		if (add_unit(steps, &recipe->units[i], err) != 0)
-			return err_wrap(err, "unit %s", recipe->units[i].name);
-	}
-	for (size_t i = 0; i < recipe->unit_count; i++) {
-		if (recipe->units[i].wanted_by.count == 0)
-			continue;
-		if (want_unit(steps, &recipe->units[i], err) != 0)
-			return err_wrap(err, "unit %s", recipe->units[i].name);
 	}
 	return 0;
 }
@@ -509,8 +464,8 @@ static int add_agent(struct steps *steps, struct err *err)
 		rc = recipe_source_read(
 			steps->recipe, &agent->source, STEPS_AGENT_BYTES_MAX, &bytes, err);
 		if (rc == 0)
-			rc = put_file(
-				steps, agent->install, &bytes, &(struct owner){.mode = 0755}, err);
+			rc = put_file(steps, agent->install, &bytes,
+				&(struct steps_owner){.mode = 0755}, err);
 	}
 	return rc != 0 ? err_wrap(err, "agent") : 0;
 }
@@ -550,9 +505,9 @@ static int add_policy(struct steps *steps, struct err *err)
 	if (rc == 0)
 		rc = warn_policy(steps, &report, err);
 	if (rc == 0)
-		rc = put_file(steps, path, &bytes, &(struct owner){.mode = 0644}, err);
+		rc = put_file(steps, path, &bytes, &(struct steps_owner){.mode = 0644}, err);
 	if (rc == 0)
-		rc = put_link(steps, STEPS_POLICY_LINK, policy->name, err);
+		rc = steps_put_link(steps, STEPS_POLICY_LINK, policy->name, err);
 	return rc != 0 ? err_wrap(err, "policy") : 0;
 }
 
@@ -563,7 +518,7 @@ static int put_empty(struct steps *steps, const char *path, uint16_t mode, struc
 
 	if (tree_find(steps->tree, path) != NULL)
 		return 0;
-	return put_file(steps, path, &none, &(struct owner){.mode = mode}, err);
+	return put_file(steps, path, &none, &(struct steps_owner){.mode = mode}, err);
 }
 
 /* /var/tmp as a link: packages bring it as an empty directory. */
@@ -577,16 +532,67 @@ static int link_var_tmp(struct steps *steps, struct err *err)
 			return err_fail(err, -EBADMSG, "/var/tmp is not empty");
 		rc = tree_remove(steps->tree, "var/tmp", err);
 	}
-	return rc != 0 ? rc : put_link(steps, "var/tmp", "../tmp", err);
+	return rc != 0 ? rc : steps_put_link(steps, "var/tmp", "../tmp", err);
 }
 
 static int add_fixed(struct steps *steps, struct err *err)
 {
+	if (steps->recipe->extension.name != NULL)
+		return 0;
+
 	int rc = put_empty(steps, "etc/machine-id", 0444, err);
 
 	if (rc == 0)
 		rc = put_empty(steps, "etc/resolv.conf", 0644, err);
 	return rc != 0 ? rc : link_var_tmp(steps, err);
+}
+
+static int set_permission(
+	struct steps *steps, const struct recipe_permission *permission, struct err *err)
+{
+	const struct tree_node *node = tree_resolve(steps->tree, permission->path);
+
+	if (node == NULL)
+		return err_fail(err, -EBADMSG, "/%s: is not there", permission->path);
+	if (permission->has_mode)
+		node->inode->mode = permission->mode;
+	if (permission->has_uid)
+		node->inode->uid = permission->uid;
+	if (permission->has_gid)
+		node->inode->gid = permission->gid;
+	return set_xattrs(node->inode, &permission->xattrs, err);
+}
+
+static int set_permissions(struct steps *steps, struct err *err)
+{
+	for (size_t i = 0; i < steps->recipe->permission_count; i++) {
+		if (set_permission(steps, &steps->recipe->permissions[i], err) != 0)
+			return err_wrap(err, "permission");
+	}
+	return 0;
+}
+
+/* The list in the order of its digests: it is a set. */
+static int add_allow_list(struct steps *steps, struct err *err)
+{
+	const struct recipe_allow_list *list = &steps->recipe->allow_list;
+	AUTO_FREE char **sorted = calloc(list->digests.count + 1, sizeof(char *));
+	BUF_AUTO text = {0};
+
+	if (!list->present)
+		return 0;
+	if (sorted == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (list->digests.count > 0)
+		memcpy(sorted, list->digests.items, list->digests.count * sizeof(char *));
+	qsort(sorted, list->digests.count, sizeof(char *), recipe_compare_strings);
+	buf_str(&text, "{\n  \"sha256_digests\": [");
+	for (size_t i = 0; i < list->digests.count; i++)
+		buf_fmt(&text, "%s\n    \"%s\"", i > 0 ? "," : "", sorted[i]);
+	buf_str(&text, list->digests.count > 0 ? "\n  ]\n}\n" : "]\n}\n");
+	if (put_file(steps, list->install, &text, &(struct steps_owner){.mode = 0644}, err) != 0)
+		return err_wrap(err, "allow-list");
+	return 0;
 }
 
 /* Last, so that what is described is what is sealed. */
@@ -617,10 +623,12 @@ static step_fn *const all_steps[] = {
 	add_accounts,
 	add_files,
 	add_links,
-	add_units,
+	steps_units,
 	add_agent,
 	add_policy,
+	add_allow_list,
 	add_fixed,
+	set_permissions,
 	finish,
 	check,
 };

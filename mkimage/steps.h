@@ -10,10 +10,13 @@
  *   6 symbolic links
  *   7 systemd units             /etc/systemd/system
  *   8 agent
- *   9 policy                    /etc/kata-opa/NAME and default-policy.rego
+ *   9 policy, allow-list        /etc/kata-opa/NAME and default-policy.rego; /etc/c8s/bootstrap-allowlist.json
  *  10 what every guest has      empty /etc/machine-id and /etc/resolv.conf, /var/tmp -> ../tmp
- *  11 every time is the recipe's
- *  12 the checks before sealing (check-rootfs.h)
+ *  11 permissions               modes, owners, capabilities and attributes of what is there
+ *  12 every time is the recipe's
+ *  13 the checks before sealing (check-rootfs.h)
+ *
+ * An extension is no guest: it has neither accounts (4) nor what every guest has (10).
  *
  * What a step adds replaces a file of a package at the same path, never a directory, and never what the recipe itself gave.
  */

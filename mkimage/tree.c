@@ -403,6 +403,37 @@ static int check_xattrs(struct tree_inode *inode, const char *path, struct err *
 	return 0;
 }
 
+static void drop_xattr(struct tree_inode *inode, const char *name)
+{
+	for (size_t i = 0; i < inode->xattr_count; i++) {
+		struct tree_xattr *xattr = &inode->xattrs[i];
+
+		if (strcmp(xattr->name, name) != 0)
+			continue;
+		free(xattr->name);
+		free(xattr->value);
+		memmove(xattr, xattr + 1, (--inode->xattr_count - i) * sizeof(*xattr));
+		return;
+	}
+}
+
+int tree_set_xattr(struct tree_inode *inode, struct tree_xattr *xattr, struct err *err)
+{
+	struct tree_xattr taken = *xattr, *grown;
+
+	*xattr = (struct tree_xattr){0};
+	drop_xattr(inode, taken.name);
+	grown = reallocarray(inode->xattrs, inode->xattr_count + 1, sizeof(*grown));
+	if (grown == NULL) {
+		free(taken.name);
+		free(taken.value);
+		return err_fail(err, -ENOMEM, "out of memory");
+	}
+	inode->xattrs = grown;
+	grown[inode->xattr_count++] = taken;
+	return check_xattrs(inode, taken.name, err);
+}
+
 static int check_inode(struct tree_inode *inode, const char *path, struct err *err)
 {
 	if ((inode->mode & ~07777) != 0)

@@ -114,6 +114,10 @@ enum tree_conflict {
 int tree_add(struct tree *tree, const char *path, struct tree_inode *proto,
 	enum tree_conflict conflict, struct tree_node **ret, struct err *err) MUST_CHECK;
 
+/* Gives @inode the attribute @xattr, in place of one of that name; what @xattr owns is taken over and its pointers cleared, also on
+ * failure. */
+int tree_set_xattr(struct tree_inode *inode, struct tree_xattr *xattr, struct err *err) MUST_CHECK;
+
 /* Makes @path a hard link to @existing, which must be there and not a directory. */
 int tree_link(struct tree *tree, const char *path, const char *existing,
 	enum tree_conflict conflict, struct err *err) MUST_CHECK;

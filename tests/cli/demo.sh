@@ -23,6 +23,7 @@ same "the files" "$(cd "$demo" && find . -type f | sort)" "./cmdline
 ./firmware/tdx.fd
 ./golden.json
 ./initrd.img
+./kata.toml
 ./kernel_verity_params
 ./manifest.json
 ./refs/c8s-snp.json
@@ -52,11 +53,12 @@ holds() { # TEXT EXPRESSION
 holds "the manifest has every output's digest" \
 	'all(sha256(n) == o["sha256"] and (top / n).stat().st_size == o["size_bytes"] for n, o in m["outputs"].items())'
 holds "the manifest has every file that is not computed from it" \
-	'set(m["outputs"]) == {"vmlinuz", "initrd.img", "rootfs.img", "cmdline", "kernel_verity_params", "root_hash", "firmware/snp.fd", "firmware/tdx.fd", "files.json", "sbom.cdx.json", "sbom.spdx.json"}'
+	'set(m["outputs"]) == {"vmlinuz", "initrd.img", "rootfs.img", "cmdline", "kernel_verity_params", "kata.toml", "root_hash", "firmware/snp.fd", "firmware/tdx.fd", "files.json", "sbom.cdx.json", "sbom.spdx.json"}'
 holds "the manifest has the digest of every package" \
 	'sum(i["kind"] == "package" for i in m["inputs"]) > 50 and all(len(i["sha256"]) == 64 for i in m["inputs"] if i["kind"] != "tool" or "sha256" in i)'
 holds "the root hash is one and the same" \
 	'all(m["verity"]["root_hash"] in text(n) for n in ("root_hash", "kernel_verity_params", "cmdline"))'
+holds "and in the runtime's drop-in" 'm["verity"]["root_hash"] in text("kata.toml") and text("kernel_verity_params") in text("kata.toml")'
 holds "the salt too" 'all(m["verity"]["salt"] in text(n) for n in ("kernel_verity_params", "cmdline"))'
 holds "the command line is the manifest's" 'text("cmdline") == m["cmdline"]'
 holds "golden values are those of this manifest" 'g["manifest_sha256"] == sha256("manifest.json")'

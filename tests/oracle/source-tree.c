@@ -11,7 +11,9 @@
 
 #include "lib/hex.h"
 #include "mkimage/check-elf.h"
+#include "mkimage/check-modules.h"
 #include "mkimage/check-secrets.h"
+#include "mkimage/check-units.h"
 #include "mkimage/list-tree.h"
 #include "mkimage/source-archive.h"
 #include "mkimage/source-dir.h"
@@ -66,6 +68,7 @@ static int check(const char *path, struct spool *spool, struct err *err)
 	struct source_dir_options options = {0};
 	AUTO_FREE char *real = realpath(path, NULL);
 	TREE_AUTO tree = {0};
+	BUF_AUTO warnings = {0};
 	const char *origin;
 	int rc = tree_init(&tree, err);
 
@@ -74,7 +77,13 @@ static int check(const char *path, struct spool *spool, struct err *err)
 	if (rc == 0)
 		rc = source_dir_read(path, &options, spool, origin, &tree, err);
 	if (rc == 0)
-		rc = check_elf(&tree, err);
+		rc = check_elf(&tree, NULL, err);
+	if (rc == 0)
+		rc = check_modules(&tree, NULL, err);
+	if (rc == 0)
+		rc = check_units(&tree, NULL, &warnings, err);
+	if (warnings.len > 0)
+		fputs(buf_cstr(&warnings), stdout);
 	return rc != 0 ? rc : check_secrets(&tree, real, err);
 }
 

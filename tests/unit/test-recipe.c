@@ -314,7 +314,7 @@ static const struct {
 	{"[[unit]]\nname='.service'\nmask=true", "10: \".service\" is not a unit name"},
 	{"[[unit]]\nname='a/x.service'\nmask=true", "10: \"a/x.service\" is not a unit name"},
 	{"[[unit]]\nname='x.service'",
-		"9: x.service needs one of source, text, wanted-by and mask"},
+		"9: x.service needs one of source, text, wanted-by, preset and mask"},
 	{"[[unit]]\nname='x.service'\nmask=true\ntext=''",
 		"9: x.service is masked and defined or wanted too"},
 	{"[[unit]]\nname='x.service'\nmask=true\nwanted-by=['a.target']",
