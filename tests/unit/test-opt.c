@@ -34,7 +34,7 @@ static void run(struct parse *parse, const char *line)
 		{"size", 0, OPT_U64, &values->size_bytes, "BYTES", "how large it is"},
 		OPT_END,
 	};
-	const struct opt_verb verb = {"build RECIPE -o DIR", "Builds.", opts, 1, 2};
+	const struct opt_verb verb = {"build RECIPE -o DIR", "Builds.", opts, 1, 2, NULL};
 	int argc = 0;
 
 	memset(parse, 0, sizeof(*parse));
@@ -119,12 +119,18 @@ static void test_refused(void)
 	}
 }
 
+static void add_table(struct buf *ret)
+{
+	buf_str(ret, "\nTable:\n  a row\n");
+}
+
 static void test_help(void)
 {
 	static const char want[] = "usage: assay build RECIPE -o DIR\n\nBuilds.\n\n"
 				   "  -o, --output DIR            where it goes\n"
 				   "      --force                 replace it\n"
-				   "      --a-very-long-name-of-an-option NUMBER  what it does\n";
+				   "      --a-very-long-name-of-an-option NUMBER  what it does\n"
+				   "\nTable:\n  a row\n";
 	const struct opt opts[] = {
 		{"output", 'o', OPT_STR, NULL, "DIR", "where it goes"},
 		{"force", 0, OPT_FLAG, NULL, NULL, "replace it"},
@@ -132,13 +138,13 @@ static void test_help(void)
 		OPT_END,
 	};
 	const struct opt none[] = {OPT_END};
-	const struct opt_verb verb = {"build RECIPE -o DIR", "Builds.", opts, 1, 1};
-	const struct opt_verb bare = {"bare", "Nothing.", none, 0, 0};
+	const struct opt_verb verb = {"build RECIPE -o DIR", "Builds.", opts, 1, 1, add_table};
+	const struct opt_verb bare = {"bare", "Nothing.", none, 0, 0, NULL};
 	BUF_AUTO text = {0};
 	BUF_AUTO bare_text = {0};
 
 	opt_help(&verb, &text);
-	is_str(buf_cstr(&text), want, "help in columns");
+	is_str(buf_cstr(&text), want, "help in columns, and what the verb adds");
 	opt_help(&bare, &bare_text);
 	is_str(buf_cstr(&bare_text), "usage: assay bare\n\nNothing.\n", "help without options");
 }
