@@ -9,6 +9,7 @@
 #include "measure/cmd.h"
 #ifndef MEASURE_ONLY
 #include "build.h"
+#include "inspect.h"
 #include "mkimage/cmd.h"
 #include "verify.h"
 #endif
@@ -20,15 +21,16 @@ static const struct cli_verb verbs[] = {
 	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
 	{"check", cmd_check, "check a kernel's configuration for what its guest needs"},
 	{"verify", cmd_verify_any, "check a signed build, or every block of a guest image"},
+	{"inspect", cmd_inspect_any, "tell what a file is, and what it says about itself"},
 #else
 	{"verify", cmd_verify, "check a signed build file by file"},
+	{"inspect", cmd_inspect, "tell what a file is, and what it says about itself"},
 #endif
 	{"measure", cmd_measure, "compute launch digests and runtime registers"},
 	{"cmdline", cmd_cmdline, "write Kata's kernel command lines, and check any"},
 	{"initdata", cmd_initdata, "initdata documents, their digests and carriers"},
 	{"policy", cmd_policy, "what an agent policy answers, and whether it is locked"},
 	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
-	{"inspect", cmd_inspect, "show what a firmware image says about itself"},
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
 	{"golden", cmd_golden, "a build's golden values on a deployment target"},
 	{"diff", cmd_diff, "what moved between two builds, down to the file"},

@@ -69,12 +69,12 @@ same "the explanation ends in the digest" "$(tail -n 1 "$T/explain")" "$(quiet $
 same "with runs of pages folded" "$(grep -c '^ *[0-9]*  [A-Z]' "$T/explain")" 9
 
 # A firmware's metadata in its place.
-ok "inspect writes the metadata" "$ASSAY" inspect "$T/good.fd" --format json
-"$ASSAY" inspect "$T/good.fd" --format json >"$T/meta.json"
+ok "inspect writes the metadata" "$ASSAY" inspect "$T/good.fd" --format snp-meta
+"$ASSAY" inspect "$T/good.fd" --format snp-meta >"$T/meta.json"
 # shellcheck disable=SC2086
 same "which gives the same digest" "$(quiet "$ASSAY" measure snp --firmware-meta "$T/meta.json" $payload --cmdline-file "$T/cmdline" \
 	--vcpus 2 --cpu EPYC)" $two
-same "inspect as text" "$("$ASSAY" inspect "$T/good.fd" | grep -c '^section ')" 6
+same "inspect as text" "$("$ASSAY" inspect "$T/good.fd" | grep -c "^  section type=")" 6
 
 # Plain SEV, SEV-ES.
 # shellcheck disable=SC2086
@@ -173,7 +173,7 @@ not .sgx.|an unknown thing to measure|sgx
 END
 fails 3 'No such file' "a file that is not there" "$ASSAY" measure snp --firmware "$T/absent" --vcpus 1 --cpu EPYC
 fails 2 'not a regular file' "a directory" "$ASSAY" measure snp --firmware "$T" --vcpus 1 --cpu EPYC
-fails 2 'no SEV metadata' "inspect of firmware that is no SNP guest's" "$ASSAY" inspect "$T/no-metadata.fd"
+fails 2 'no SEV metadata' "inspect of firmware that is no SNP guest's" "$ASSAY" inspect "$T/no-metadata.fd" --format snp-meta
 
 # Metadata documents that are not.
 meta() { # NAME PATTERN PYTHON
