@@ -5,6 +5,7 @@
 
 #include "lib/buf.h"
 #include "lib/hex.h"
+#include "lib/io.h"
 #include "lib/wr.h"
 
 #define DSTACK_TYPE 0x08000001u
@@ -62,6 +63,27 @@ static int event_aael(const char *value, const char *event, struct rtmr *rtmr, s
 	return extend(rtmr, "EV_EVENT_TAG", event, &bytes, err);
 }
 
+static int event_image(const char *value, const char *event, struct rtmr *rtmr, struct err *err)
+{
+	static const char prefix[] = "sha256:";
+	unsigned char digest[SHA256_SIZE];
+
+	if (strncmp(value, prefix, sizeof(prefix) - 1) != 0 ||
+		!hex_decode(value + sizeof(prefix) - 1, digest, sizeof(digest)))
+		return err_fail(err, -EINVAL,
+			"runtime event \"%s\": want sha256: and 64 digits of lowercase hex", event);
+	return rtmr_data(rtmr, "image", event, value, strlen(value), err);
+}
+
+static int event_file(const char *value, const char *event, struct rtmr *rtmr, struct err *err)
+{
+	unsigned char digest[SHA384_SIZE];
+	uint64_t size;
+	int rc = io_digest_file(value, DIGEST_SHA384, digest, &size, err);
+
+	return rc != 0 ? rc : rtmr_digest(rtmr, "file", event, digest, size, err);
+}
+
 static int event_text(const char *value, const char *event, struct rtmr *rtmr, struct err *err)
 {
 	if (value[0] == '\0')
@@ -85,6 +107,8 @@ static const struct {
 } kinds[] = {
 	{"dstack:", event_dstack},
 	{"aael:", event_aael},
+	{"image:", event_image},
+	{"file:", event_file},
 	{"text:", event_text},
 	{"digest:", event_digest},
 };
@@ -97,6 +121,7 @@ int rtmr3_event(const char *event, struct rtmr *rtmr, struct err *err)
 		if (strncmp(event, kinds[i].prefix, n) == 0)
 			return kinds[i].extend(event + n, event, rtmr, err);
 	}
-	return err_fail(
-		err, -EINVAL, "runtime event \"%s\": want dstack:, aael:, text: or digest:", event);
+	return err_fail(err, -EINVAL,
+		"runtime event \"%s\": want dstack:, aael:, image:, file:, text: or digest:",
+		event);
 }

@@ -5,7 +5,9 @@
  *   kind   | value                       | digest
  *   dstack | NAME or NAME:HEX of payload | SHA-384 of u32 0x08000001, ":", name, ":", payload
  *   aael   | DOMAIN OPERATION CONTENT    | SHA-384 of u32 0x4141454c, u32 length, text
- *   text   | any text                    | SHA-384 of it; C8s: "sha256:<hex>" of each image
+ *   image  | sha256: and 64 hex digits   | SHA-384 of that text: C8s' measurer, for each distinct image
+ *   file   | path of a file              | SHA-384 of its bytes: the operator's public key that C8s' initrd finds
+ *   text   | any text                    | SHA-384 of it
  *   digest | 96 hex digits               | itself
  */
 #ifndef MEASURE_RTMR3_H
@@ -14,7 +16,7 @@
 #include "lib/err.h"
 #include "measure/rtmr.h"
 
-/* Extends @rtmr by one event. -EINVAL for an unknown kind or a malformed value. */
+/* Extends @rtmr by one event. -EINVAL for an unknown kind or a malformed value; a file that cannot be read fails as it does. */
 int rtmr3_event(const char *event, struct rtmr *rtmr, struct err *err) MUST_CHECK;
 
 #endif

@@ -1,7 +1,10 @@
 /* RTMR3: published folds of C8s, a quote of dstack, an AAEL event of a log, and what is refused. */
+#define _GNU_SOURCE
 #include "measure/rtmr3.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/hex.h"
 #include "tests/tap.h"
@@ -28,11 +31,30 @@ static void refuses(const char *event, const char *want)
 		"refused: %s", event);
 }
 
+/* A file is its bytes, whatever they are. */
+static void is_same_as_text(void)
+{
+	char event[64] = "file:";
+	struct rtmr file = {.derive = NULL}, text = {.derive = NULL};
+	struct err err = {0};
+	int fd;
+
+	strcpy(event + 5, "/tmp/assay-rtmr3.XXXXXX");
+	fd = mkstemp(event + 5);
+	ok(fd >= 0 && write(fd, "a key", 5) == 5, "a file is written");
+	is_int(rtmr3_event(event, &file, &err), 0, "its event");
+	is_int(rtmr3_event("text:a key", &text, &err), 0, "the event of its text");
+	ok(memcmp(file.value, text.value, SHA384_SIZE) == 0, "a file is its bytes");
+	unlink(event + 5);
+	close(fd);
+	ok(rtmr3_event(event, &file, &err) == -ENOENT, "a file that is not there");
+}
+
 int main(void)
 {
 	static const char *const c8s[] = {
-		"text:sha256:9532d8c39891ca2ecde4d30d7710e01fb739c87a8b9299685c63704296b16028",
-		"text:sha256:1e9991826cc99d614bf697d71a59d80ed5eb2969babba07d9707e6a0296026b4",
+		"image:sha256:9532d8c39891ca2ecde4d30d7710e01fb739c87a8b9299685c63704296b16028",
+		"image:sha256:1e9991826cc99d614bf697d71a59d80ed5eb2969babba07d9707e6a0296026b4",
 	};
 	static const char *const aael[] = {
 		"aael:coco.com some-operation some-content",
@@ -67,7 +89,11 @@ int main(void)
 		"5333ba79c2f93b12e0dbdbfb03f3cbc5edc696fcdb4c8bc08fca7b3d86cd1cb363dcd577e471ff03c6"
 		"418fa7bb0d8564",
 		"a digest");
+	is_same_as_text();
 	refuses("x", "want dstack:");
+	refuses("image:sha256:00", "64 digits");
+	refuses("image:9532d8c39891ca2ecde4d30d7710e01fb739c87a8b9299685c63704296b16028",
+		"sha256:");
 	refuses("dstack:", "no name");
 	refuses("dstack::00", "no name");
 	refuses("dstack:a:0", "lowercase hex");
