@@ -3,14 +3,30 @@
 
 #include <inttypes.h>
 
-#define GIB	       (1ull << 30)
-#define PCI_CONFIG     0xe0000000u /* 256 MiB, where firmware puts it */
-#define WINDOW_64_BITS (32 * GIB)  /* above memory, when firmware leaves it to QEMU */
-#define PCI_SLOTS      32
+#define GIB	    (1ull << 30)
+#define PCI_CONFIG  0xe0000000u /* 256 MiB, where firmware puts it */
+#define HOLE_BYTES  (32 * GIB)	/* pci-hole64-size of q35 */
+#define PCI_SLOTS   32
+#define BRIDGE_SLOT 2
 
-#define LATER	      (DSDT_10_0 | DSDT_11_1)
+/*
+ * Where OVMF puts 64-bit BARs: the last eighth of an address space of 46 bits, to which it limits
+ * itself with 4-level paging (edk2 OvmfPkg/Library/PlatformInitLib/MemDetect.c, since 202308), on
+ * every host that has TDX. Behind a bridge for hotplug without a hint of its own it reserves 1/256
+ * of that (OvmfPkg/PciHotPlugInitDxe/PciHotPlugInit.c). Virtio devices come after it.
+ */
+#define WINDOW_START	(7ull << 43)
+#define WINDOW_RESERVED (1ull << (43 - 8))
+#define VIRTIO_BAR	0x4000u
+
+#define LATER	      (DSDT_10_0 | DSDT_11_0 | DSDT_11_1)
 #define ALL	      (DSDT_7_2 | LATER)
-#define SERIAL(forms) ((forms) << 4) /* machines with a serial port */
+#define SERIAL(forms) ((forms) << 4)  /* machines with a serial port */
+#define HPET(forms)   ((forms) << 8)  /* with an HPET */
+#define FLAT(forms)   ((forms) << 12) /* without a bridge */
+#define PCI(forms)    ((forms) << 16) /* with enum acpi_bridge's pci-bridge */
+#define PCIE(forms)   ((forms) << 20) /* with its pcie-root-port */
+#define BRIDGE(forms) (PCI(forms) | PCIE(forms))
 
 /* The four routes of a slot: pin p goes to link @first + p, or with @rotate to the one that is
  * @slot further, modulo 4. */
@@ -93,18 +109,92 @@ static void add_processors(const struct acpi_q35 *machine, struct buf *to)
 	}
 }
 
+static uint64_t round_up(uint64_t value)
+{
+	return (value + GIB - 1) / GIB * GIB;
+}
+
+/* The window of 64-bit addresses: from the first BAR that firmware placed there (else from the end
+ * of memory), as wide as the hole, or to the end of the last BAR if that is further. */
+static void add_high_window(const struct acpi_q35 *machine, struct buf *to)
+{
+	const struct acpi_layout *layout = machine->layout;
+	uint64_t hole = layout->hole_bytes != 0 ? layout->hole_bytes : HOLE_BYTES;
+	uint64_t start = round_up(4 * GIB + machine->memory_bytes - machine->low_bytes);
+	uint64_t used = 0, end;
+
+	if (layout->endpoints != 0) {
+		start = WINDOW_START;
+		used = (layout->bridge == ACPI_PCIE_BRIDGE ? WINDOW_RESERVED : 0) +
+		       (uint64_t)VIRTIO_BAR * acpi_layout_endpoints(layout);
+	}
+	end = round_up(start + hole);
+	if (end < start + used)
+		end = start + used;
+	buf_fmt(to, " (qword #000c03 0 0x%" PRIx64 " 0x%" PRIx64 " 0 0x%" PRIx64 ")", start,
+		end - 1, end - start);
+}
+
 /* The PCI windows around the configuration space, and the one above memory. */
 static void add_windows(const struct acpi_q35 *machine, struct buf *to)
 {
 	uint64_t low = machine->low_bytes;
-	uint64_t high = 4 * GIB + machine->memory_bytes - low;
 
-	high = (high + GIB - 1) / GIB * GIB;
 	buf_fmt(to, " (dword #000c01 0 0x%" PRIx64 " 0x%x 0 0x%" PRIx64 ")", low, PCI_CONFIG - 1,
 		PCI_CONFIG - low);
 	buf_str(to, " (dword #000c01 0 0xf0000000 0xfebfffff 0 0xec00000)");
-	buf_fmt(to, " (qword #000c03 0 0x%" PRIx64 " 0x%" PRIx64 " 0 0x%" PRIx64 ")", high,
-		high + (uint64_t)WINDOW_64_BITS - 1, (uint64_t)WINDOW_64_BITS);
+	add_high_window(machine, to);
+}
+
+/* Virtio devices in the slots [@first, @end) of the root bus. */
+static void add_endpoints(
+	const struct acpi_q35 *machine, unsigned first, unsigned end, struct buf *to)
+{
+	for (unsigned slot = first; slot < end; slot++)
+		if ((machine->layout->endpoints >> slot & 1) != 0)
+			buf_fmt(to, " (device S%02X (name _ADR 0x%x))", slot << 3, slot << 16);
+}
+
+static void add_endpoints_before(const struct acpi_q35 *machine, struct buf *to)
+{
+	add_endpoints(machine, 1, BRIDGE_SLOT, to);
+}
+
+static void add_endpoints_after(const struct acpi_q35 *machine, struct buf *to)
+{
+	add_endpoints(machine, BRIDGE_SLOT, PCI_SLOTS - 1, to);
+}
+
+/* The empty slots of a PCI bridge, each of which tells its bus and slot with @tell. */
+static void add_bridge_slots(const char *tell, struct buf *to)
+{
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
+		buf_fmt(to,
+			" (device S%02X (name _ADR 0x%x) (name ASUN %u) (method _DSM #0c%s"
+			" (return (PDSM arg0 arg1 arg2 arg3 local0)))"
+			" (name _SUN %u) (method _EJ0 #01 (PCEJ BSEL _SUN)))",
+			slot << 3, slot << 16, slot, tell, slot);
+	buf_str(to, " (method DVNT #02");
+	for (unsigned slot = 0; slot < PCI_SLOTS; slot++)
+		buf_fmt(to, " (if (and arg0 0x%x nil) (notify S%02X arg1))", 1u << slot, slot << 3);
+	buf_str(to, ")");
+}
+
+#define TELL_7_2 " (store (package #02 BSEL ASUN) local0)"
+#define TELL_LATER                                                                                 \
+	" (store (package #02 0 0) local0) (store BSEL (index local0 0 nil))"                      \
+	" (store ASUN (index local0 1 nil))"
+
+static void add_bridge_slots_7_2(const struct acpi_q35 *machine, struct buf *to)
+{
+	(void)machine;
+	add_bridge_slots(TELL_7_2, to);
+}
+
+static void add_bridge_slots_later(const struct acpi_q35 *machine, struct buf *to)
+{
+	(void)machine;
+	add_bridge_slots(TELL_LATER, to);
 }
 
 static const struct piece {
@@ -227,7 +317,9 @@ static const struct piece {
 		NULL},
 	{ALL, NULL, add_links},
 	{ALL,
-		" )"
+		" )",
+		NULL},
+	{HPET(ALL),
 		" (scope _SB"
 		"  (device HPET"
 		"   (name _HID (eisaid 'PNP0103')) (name _UID 0)"
@@ -237,7 +329,9 @@ static const struct piece {
 		"    (if (lor (eq local0 0) (eq local0 0xffff)) (return 0))"
 		"    (if (lor (eq local1 0) (gt local1 0x5f5e100)) (return 0))"
 		"    (return 0xf))"
-		"   (name _CRS (resources (memory32 #00 0xfed00000 0x400)))))"
+		"   (name _CRS (resources (memory32 #00 0xfed00000 0x400)))))",
+		NULL},
+	{ALL,
 		" (scope _GPE (name _HID 'ACPI0006'))"
 		" (scope _SB"
 		"  (device \\_SB.PCI0.PRES"
@@ -371,7 +465,53 @@ static const struct piece {
 		"   (name _CRS (resources (io 0x510 0x510 0x1 0xc)))))"
 		" (scope \\_SB"
 		"  (scope PCI0"
-		"   (device S00 (name _ADR 0))"
+		"   (device S00 (name _ADR 0))",
+		NULL},
+	{ALL, NULL, add_endpoints_before},
+	{BRIDGE(ALL),
+		"   (device S10 (name _ADR 0x20000)",
+		NULL},
+	{BRIDGE(DSDT_7_2),
+		"    (name BSEL 0)",
+		NULL},
+	{PCI(LATER),
+		"    (name BSEL 0)",
+		NULL},
+	{PCIE(ALL),
+		"    (device S00 (name _ADR 0)",
+		NULL},
+	{PCIE(DSDT_7_2),
+		"     (name ASUN 0)"
+		"     (method _DSM #0c" TELL_7_2 " (return (PDSM arg0 arg1 arg2 arg3 local0)))",
+		NULL},
+	{PCIE(ALL),
+		"     (name BSEL 1)",
+		NULL},
+	{BRIDGE(DSDT_7_2), NULL, add_bridge_slots_7_2},
+	{BRIDGE(LATER), NULL, add_bridge_slots_later},
+	{PCIE(DSDT_7_2),
+		"     (method PCNT #00 (store 1 BNUM) (DVNT PCIU 1) (DVNT PCID 3))",
+		NULL},
+	{PCIE(ALL),
+		"    )",
+		NULL},
+	{PCIE(LATER),
+		"    (name BSEL 0)",
+		NULL},
+	{PCIE(ALL),
+		"    (method DVNT #02)",
+		NULL},
+	{PCI(DSDT_7_2),
+		"    (method PCNT #00 (store 0 BNUM) (DVNT PCIU 1) (DVNT PCID 3))",
+		NULL},
+	{PCIE(DSDT_7_2),
+		"    (method PCNT #00 (store 0 BNUM) (DVNT PCIU 1) (DVNT PCID 3) (^S00.PCNT))",
+		NULL},
+	{BRIDGE(ALL),
+		"   )",
+		NULL},
+	{ALL, NULL, add_endpoints_after},
+	{ALL,
 		"   (device SF8"
 		"    (name _ADR 0x1f0000) (region PIRQ #02 0x60 0xc)"
 		"    (scope \\_SB"
@@ -391,7 +531,7 @@ static const struct piece {
 		"     (name _HID (eisaid 'PNP0501')) (name _UID 1) (name _STA 0xf)"
 		"     (name _CRS (resources (io 0x3f8 0x3f8 0x0 0x8)",
 		NULL},
-	{SERIAL(DSDT_7_2 | DSDT_10_0), " (irq 0x10))))", NULL},
+	{SERIAL(DSDT_7_2 | DSDT_10_0 | DSDT_11_0), " (irq 0x10))))", NULL},
 	{SERIAL(DSDT_11_1), " (irq_flags 0x10 #18))))", NULL},
 	{ALL,
 		"    (device RTC"
@@ -404,20 +544,58 @@ static const struct piece {
 	{ALL,
 		"   (device SFB (name _ADR 0x1f0003))",
 		NULL},
-	{DSDT_7_2,
-		"   (method PCNT #00)))"
-		" (scope _GPE (method _E01 #00"
-		"   (acquire \\_SB.PCI0.BLCK #ffff) (\\_SB.PCI0.PCNT) (release \\_SB.PCI0.BLCK)))",
+	{FLAT(DSDT_7_2),
+		"   (method PCNT #00)",
 		NULL},
-	{LATER,
-		"  )) (scope _GPE (method _E01 #00))",
+	{BRIDGE(DSDT_7_2),
+		"   (method PCNT #00 (^S10.PCNT))",
+		NULL},
+	{ALL,
+		"  ))",
+		NULL},
+	{BRIDGE(LATER),
+		" (scope \\_SB.PCI0 (scope S10",
+		NULL},
+	{PCI(LATER),
+		"  (method PCNT #00 (store 0 BNUM) (DVNT PCIU 1) (DVNT PCID 3))",
+		NULL},
+	{PCIE(LATER),
+		"  (scope S00 (method PCNT #00 (store 1 BNUM) (DVNT PCIU 1) (DVNT PCID 3)))"
+		"  (method PCNT #00 (store 0 BNUM) (DVNT PCIU 1) (DVNT PCID 3) (^S00.PCNT))",
+		NULL},
+	{BRIDGE(LATER),
+		"  ) (method PCNT #00 (^S10.PCNT)))",
+		NULL},
+	{ALL,
+		" (scope _GPE (method _E01 #00",
+		NULL},
+	{DSDT_7_2,
+		"   (acquire \\_SB.PCI0.BLCK #ffff) (\\_SB.PCI0.PCNT) (release \\_SB.PCI0.BLCK)",
+		NULL},
+	{BRIDGE(LATER),
+		"   (acquire \\_SB.PCI0.BLCK #ffff) (\\_SB.PCI0.PCNT) (release \\_SB.PCI0.BLCK)",
+		NULL},
+	{ALL,
+		" ))",
 		NULL},
 	/* clang-format on */
 };
 
+/* The bits of the pieces that a machine has. */
+static unsigned pieces_of(const struct acpi_layout *layout, enum dsdt_form form)
+{
+	static const unsigned bridges[] = {[ACPI_NO_BRIDGE] = FLAT(1u),
+		[ACPI_PCI_BRIDGE] = PCI(1u),
+		[ACPI_PCIE_BRIDGE] = PCIE(1u)};
+	unsigned bit = form;
+
+	return bit | (layout->serial ? SERIAL(bit) : 0) | (layout->no_hpet ? 0 : HPET(bit)) |
+	       bit * bridges[layout->bridge];
+}
+
 void acpi_dsdt_text(const struct acpi_q35 *machine, enum dsdt_form form, struct buf *ret)
 {
-	unsigned has = (unsigned)form | (machine->serial ? SERIAL((unsigned)form) : 0);
+	unsigned has = pieces_of(machine->layout, form);
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		if ((pieces[i].in & has) == 0)

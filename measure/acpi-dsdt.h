@@ -1,5 +1,5 @@
 /*
- * The DSDT of QEMU's q35 machine without PCI devices, as a term of formats/aml.h. Its contents are
+ * The DSDT of QEMU's q35 machine, as a term of formats/aml.h. Its contents are
  * QEMU's (hw/i386/acpi-build.c, hw/acpi/cpu.c, hw/acpi/pcihp.c of each version); the notation,
  * and what is computed in it, is ours.
  */
@@ -13,7 +13,8 @@
 enum dsdt_form {
 	DSDT_7_2 = 1,
 	DSDT_10_0 = 2,
-	DSDT_11_1 = 4,
+	DSDT_11_0 = 4,
+	DSDT_11_1 = 8,
 };
 
 /* Appends the term of this machine's DSDT, for aml_assemble(). */

@@ -49,11 +49,14 @@ static const struct release {
 	enum dsdt_form form;
 	uint8_t madt_revision;
 	bool pic; /* the MADT claims a PIC even when there is none */
+	bool compared;
 } releases[] = {
-	{"7.2.", DSDT_7_2, 1, true},	/* Debian 12's 7.2.22 */
-	{"10.0.", DSDT_10_0, 3, false}, /* Debian 13's 10.0.13 */
-	{"10.1.", DSDT_10_0, 3, false}, /* 10.1.0, and the RTMR0 of a TD on hardware */
-	{"11.1.", DSDT_11_1, 3, false}, /* Debian's 11.1.3 */
+	{"7.2.", DSDT_7_2, 1, true, true},    /* Debian 12's 7.2.22 */
+	{"10.0.", DSDT_10_0, 3, false, true}, /* Debian 13's 10.0.13 */
+	{"10.1.", DSDT_10_0, 3, false, true}, /* 10.1.0, and the RTMR0 of a TD on hardware */
+	{"10.2.", DSDT_10_0, 3, false, true}, /* 10.2.1 */
+	{"11.0.", DSDT_11_0, 3, false, true}, /* 11.0.3 */
+	{"11.1.", DSDT_11_1, 3, false, true}, /* Debian's 11.1.3 */
 };
 
 static void add_le(struct buf *to, uint64_t value, unsigned bytes)
@@ -325,15 +328,20 @@ static int add_dsdt(struct tables *tables, const struct acpi_q35 *machine,
 	return 0;
 }
 
-static int find_release(const struct acpi_q35 *machine, const struct release **ret, struct err *err)
+/* The row of a version, or NULL. */
+static const struct release *release_of(const char *version)
 {
 	for (size_t i = 0; i < sizeof(releases) / sizeof(releases[0]); i++)
-		if (strncmp(machine->version, releases[i].version, strlen(releases[i].version)) ==
-			0) {
-			*ret = &releases[i];
-			return 0;
-		}
-	return err_fail(err, -ENOTSUP, "no built-in ACPI tables of QEMU %s", machine->version);
+		if (strncmp(version, releases[i].version, strlen(releases[i].version)) == 0)
+			return &releases[i];
+	return NULL;
+}
+
+bool acpi_q35_compared(const char *version)
+{
+	const struct release *release = release_of(version);
+
+	return release != NULL && release->compared;
 }
 
 static int check_machine(const struct acpi_q35 *machine, struct err *err)
@@ -362,7 +370,8 @@ static int build(const struct acpi_q35 *machine, const struct release *release,
 		return rc;
 	add_fadt(tables, machine);
 	add_madt(tables, machine, release);
-	add_hpet(tables);
+	if (!machine->layout->no_hpet)
+		add_hpet(tables);
 	add_mcfg(tables);
 	add_waet(tables);
 	add_rsdp(tables, add_rsdt(tables), &blobs->rsdp);
@@ -376,13 +385,15 @@ static int build(const struct acpi_q35 *machine, const struct release *release,
 
 int acpi_q35_build(const struct acpi_q35 *machine, struct acpi_blobs *ret, struct err *err)
 {
-	const struct release *release;
+	const struct release *release = release_of(machine->version);
 	struct tables tables = {.blob = {.data = NULL}};
 	ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
-	int rc = find_release(machine, &release, err);
+	int rc;
 
-	if (rc == 0)
-		rc = check_machine(machine, err);
+	if (release == NULL)
+		return err_fail(
+			err, -ENOTSUP, "no built-in ACPI tables of QEMU %s", machine->version);
+	rc = check_machine(machine, err);
 	if (rc == 0)
 		rc = build(machine, release, &tables, &blobs, err);
 	blobs.tables = tables.blob;

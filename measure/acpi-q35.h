@@ -1,6 +1,6 @@
 /*
- * ACPI tables of QEMU's q35 machine without PCI devices, as a TD sees it, without a QEMU: the same
- * bytes that measure/acpi-qemu.h reads from one.
+ * ACPI tables of QEMU's q35 machine, as a TD sees it after OVMF has set up its PCI devices, without
+ * a QEMU: the same bytes that measure/acpi-qemu.h reads from one.
  */
 #ifndef MEASURE_ACPI_Q35_H
 #define MEASURE_ACPI_Q35_H
@@ -9,20 +9,24 @@
 #include <stdint.h>
 
 #include "lib/err.h"
+#include "measure/acpi-layout.h"
 #include "measure/rtmr0.h"
 
 #define ACPI_Q35_VCPUS_MAX  64
 #define ACPI_Q35_MEMORY_MIN (512ull << 20)
 #define ACPI_Q35_MEMORY_MAX (512ull << 30)
 
-/* -machine q35,smm=off,pic=off -nodefaults -m MEMORY -smp VCPUS; with @serial: -serial too. */
+/* -machine q35,smm=off,pic=off -nodefaults -m MEMORY -smp VCPUS and what the layout adds. */
 struct acpi_q35 {
 	const char *version; /* of QEMU, or its start: "10.1." */
 	uint64_t memory_bytes;
 	uint64_t low_bytes; /* of it, below 4 GiB */
 	uint32_t vcpus;
-	bool serial;
+	const struct acpi_layout *layout;
 };
+
+/* Whether the tables of this version were compared with a stock QEMU's, shape by shape. */
+bool acpi_q35_compared(const char *version);
 
 /* Makes the three blobs. -ENOTSUP for a version, or a size beyond those above, for which they are
  * not known. */

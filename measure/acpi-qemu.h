@@ -1,8 +1,8 @@
 /*
- * ACPI tables from a stock QEMU: starts it stopped, programs over its qtest socket the few chipset
- * registers that firmware would program before it reads the tables, and reads them from fw_cfg. No
- * KVM, no guest code, no root. QEMU freezes the tables when they are first read, so this is right
- * for machines without PCI devices only: firmware assigns addresses to those.
+ * ACPI tables from a stock QEMU, without KVM or root, in one of two ways: of a machine without PCI
+ * devices, by starting it stopped and setting, over its qtest socket, the few chipset registers
+ * that firmware would set; of any machine, by letting its firmware run (TCG) until it asks for its
+ * tables. QEMU freezes them at that moment; they are then read from fw_cfg over qtest.
  */
 #ifndef MEASURE_ACPI_QEMU_H
 #define MEASURE_ACPI_QEMU_H
@@ -13,15 +13,17 @@
 #include "lib/err.h"
 #include "measure/rtmr0.h"
 
-#define ACPI_QEMU_ARGS_MAX    64
+#define ACPI_QEMU_ARGS_MAX    160
 #define ACPI_QEMU_VERSION_MAX 32
+#define ACPI_QEMU_PHYS_BITS   "46" /* what OVMF makes of every host that has TDX */
 
 struct acpi_machine {
-	const char *qemu; /* program; searched in PATH when it has no slash */
+	const char *qemu;     /* program; searched in PATH when it has no slash */
+	const char *firmware; /* image that sets up PCI devices; NULL: there are none */
 	uint64_t memory_bytes;
 	uint32_t vcpus;
-	const char *const
-		*args; /* further arguments, after "-machine q35,smm=off,pic=off,..."; borrowed */
+	/* Further arguments, after "-machine q35,smm=off,pic=off,..."; borrowed. */
+	const char *const *args;
 	size_t arg_count;
 };
 

@@ -28,6 +28,7 @@ struct options {
 struct request {
 	const struct options *options;
 	struct tdx_input input;
+	struct acpi_layout layout; /* of the machine that built-in tables or a QEMU's are of */
 	struct buf cmdline;
 	uint64_t memory[SHAPES_MAX]; /* one, 0, when none is given */
 	size_t memory_count;
@@ -102,39 +103,71 @@ static int read_vcpus(struct request *request, struct err *err)
 	return 0;
 }
 
-/* Where ACPI tables come from: "builtin", "qemu", or a directory. */
+/* Further arguments for QEMU: those that change the tables without or with PCI devices. */
+static int read_qemu_args(struct request *request, struct err *err)
+{
+	static const struct {
+		const char *option;
+		bool pci;
+	} known[] = {{"-serial", false}, {"-machine", false}, {"-M", false}, {"-smp", false},
+		{"-cpu", false}, {"-L", false}, {"-global", false}, {"-device", true},
+		{"-netdev", true}, {"-object", true}, {"-drive", true}, {"-blockdev", true},
+		{"-chardev", true}};
+	const struct opt_list *args = &request->options->qemu_args;
+
+	for (size_t i = 0; i < args->count; i += 2) {
+		size_t k = 0;
+
+		while (k < sizeof(known) / sizeof(known[0]) &&
+			strcmp(args->items[i], known[k].option) != 0)
+			k++;
+		if (k == sizeof(known) / sizeof(known[0]) || i + 1 == args->count)
+			return err_fail(err, -EINVAL,
+				"--qemu-arg: \"%s\" is not one of -serial, -machine, -M, -smp, "
+				"-cpu, -L, -global, -device, -netdev, -object, -drive, -blockdev, "
+				"-chardev with a value",
+				args->items[i]);
+		request->input.acpi_pci |= known[k].pci;
+	}
+	request->input.acpi_args = args->items;
+	request->input.acpi_arg_count = args->count;
+	return 0;
+}
+
+/* Whether @text is @word, or that and a description of the machine behind a colon. */
+static bool names_source(const char *text, const char *word, const char **ret_machine)
+{
+	size_t n = strlen(word);
+
+	if (text == NULL || strncmp(text, word, n) != 0 || (text[n] != '\0' && text[n] != ':'))
+		return false;
+	*ret_machine = text[n] == ':' ? text + n + 1 : "";
+	return true;
+}
+
+/* Where ACPI tables come from: "builtin" or "qemu", with a machine, or a directory. */
 static int read_acpi(struct request *request, struct err *err)
 {
-	static const char *const allowed[] = {"-serial", "-machine", "-M", "-smp", "-cpu", "-L"};
 	const struct options *o = request->options;
-	bool qemu = o->acpi != NULL && strcmp(o->acpi, "qemu") == 0;
+	const char *machine = "";
+	bool qemu = names_source(o->acpi, "qemu", &machine);
+	int rc;
 
 	if (!qemu && (o->qemu != NULL || o->qemu_args.count > 0))
 		return err_fail(err, -EINVAL, "--qemu and --qemu-arg go with --acpi qemu");
-	request->input.acpi_serial = o->acpi != NULL && strcmp(o->acpi, "builtin:serial") == 0;
-	request->input.acpi_builtin = request->input.acpi_serial ||
-				      (o->acpi != NULL && strcmp(o->acpi, "builtin") == 0);
-	if (!qemu) {
-		request->input.acpi_dir = request->input.acpi_builtin ? NULL : o->acpi;
+	request->input.acpi_builtin = names_source(o->acpi, "builtin", &machine);
+	if (!qemu && !request->input.acpi_builtin) {
+		request->input.acpi_dir = o->acpi;
 		return 0;
 	}
-	for (size_t i = 0; i < o->qemu_args.count; i += 2) {
-		size_t k = 0;
-
-		while (k < sizeof(allowed) / sizeof(allowed[0]) &&
-			strcmp(o->qemu_args.items[i], allowed[k]) != 0)
-			k++;
-		if (k == sizeof(allowed) / sizeof(allowed[0]) || i + 1 == o->qemu_args.count)
-			return err_fail(err, -EINVAL,
-				"--qemu-arg: \"%s\" is not one of -serial, -machine, -M, -smp, "
-				"-cpu, -L with a "
-				"value: PCI devices change the tables",
-				o->qemu_args.items[i]);
-	}
+	rc = acpi_layout_read(machine, &request->layout, err);
+	if (rc != 0)
+		return err_wrap(err, "--acpi");
+	request->input.acpi_layout = &request->layout;
+	if (!qemu)
+		return 0;
 	request->input.acpi_qemu = o->qemu != NULL ? o->qemu : "qemu-system-x86_64";
-	request->input.acpi_args = o->qemu_args.items;
-	request->input.acpi_arg_count = o->qemu_args.count;
-	return 0;
+	return read_qemu_args(request, err);
 }
 
 static int read_order(struct request *request, struct err *err)
@@ -437,6 +470,10 @@ static void add_profiles(struct buf *text)
 		if (tdx_vmm_find(name, &vmm, &err) == 0)
 			buf_fmt(text, "  %-18s %s\n", name, vmm->source);
 	}
+	buf_str(text,
+		"\nMachines for --acpi: q35 without PCI devices and what is added by serial,\n"
+		"hpet=off, virtio=N (devices) and pci-hole64-size=SIZE, with commas between; or\n");
+	acpi_layout_list(text);
 }
 
 int cmd_measure_tdx(int argc, char **argv)
@@ -459,16 +496,16 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"memory", 'm', OPT_STR, &o.memory, "SIZE[,SIZE...]", "guest memory, 2G or 512M"},
 		{"vcpus", 'n', OPT_STR, &o.vcpus, "N[,N-N...]",
 			"vCPU counts; RTMR0 alone depends on them"},
-		{"acpi", 0, OPT_STR, &o.acpi, "builtin|qemu|DIR",
-			"for RTMR0: built in (builtin:serial with a serial port), a stock QEMU of "
-			"the VMM's version, or a directory with etc/table-loader, etc/acpi/rsdp "
-			"and etc/acpi/tables; the first two for machines without PCI devices"},
+		{"acpi", 0, OPT_STR, &o.acpi, "builtin[:MACHINE]|qemu[:MACHINE]|DIR",
+			"for RTMR0: built in, a stock QEMU of the VMM's version, or a directory "
+			"with etc/table-loader, etc/acpi/rsdp and etc/acpi/tables; machines are "
+			"described below"},
 		{"qemu", 0, OPT_STR, &o.qemu, "PROGRAM",
 			"that QEMU; qemu-system-x86_64 unless given"},
 		{"qemu-arg", 0, OPT_LIST, &o.qemu_args, "ARGUMENT",
-			"for it: -serial, -machine, -smp, -cpu and their values; repeatable"},
+			"for it: -device, -machine, -cpu, ... and their values; repeatable"},
 		{"runtime-event", 0, OPT_LIST, &o.events, "KIND:VALUE",
-			"event in RTMR3: dstack:NAME:HEX, aael:D O C, text:..., digest:HEX; "
+			"event in RTMR3: dstack:NAME:HEX, aael:D O C, image:sha256:HEX, file:PATH, text:..., digest:HEX; "
 			"repeatable"},
 		{"mrtd-order", 0, OPT_STR, &o.order, "single|two",
 			"how pages are added; as the VMM does unless given"},

@@ -77,7 +77,24 @@ static const struct tdx_vmm vmms[] = {
 		.acpi_version = "10.2.",
 		.named_blobs = true,
 		QEMU_Q35,
-		.source = "QEMU 10.2 hw/i386/x86-common.c: no patch when machine->cgs is set",
+		.source = "QEMU 10.2 hw/i386/x86-common.c: no patch when machine->cgs is set; Kata "
+			  "3.27 to 3.31",
+	},
+	{
+		.name = "qemu-11.0",
+		.order = MRTD_SINGLE,
+		.acpi_version = "11.0.",
+		.named_blobs = true,
+		QEMU_Q35,
+		.source = "QEMU 11.0 target/i386/kvm/tdx.c, hw/i386/x86-common.c; Kata 3.32 to 4.1",
+	},
+	{
+		.name = "qemu-11.1",
+		.order = MRTD_SINGLE,
+		.acpi_version = "11.1.",
+		.named_blobs = true,
+		QEMU_Q35,
+		.source = "as 11.0; its ACPI tables are those of Debian's 11.1",
 	},
 	{
 		.name = "cloud-hypervisor",

@@ -176,20 +176,37 @@ static int predict(const struct launch *launch, enum tdx_register reg, direct_fn
 	return rc == 0 ? 0 : err_wrap(err, "%s", launch->in->kernel);
 }
 
+/* The layout of the machine: that of the input, or one without PCI devices. */
+static const struct acpi_layout *layout_of(const struct tdx_input *in)
+{
+	static const struct acpi_layout none = {.serial = false};
+
+	return in->acpi_layout != NULL ? in->acpi_layout : &none;
+}
+
 /* The tables from a QEMU, which must be of the VMM's version: they differ between versions. */
 static int read_acpi_qemu(const struct launch *launch, const struct tdx_size *shape,
 	struct acpi_blobs *ret, struct err *err)
 {
 	const struct tdx_input *in = launch->in;
 	const struct tdx_vmm *vmm = launch->vmm;
+	const char *args[ACPI_QEMU_ARGS_MAX];
+	size_t count = acpi_layout_args(layout_of(in), args);
+	bool pci = in->acpi_pci || acpi_layout_endpoints(layout_of(in)) > 0;
 	const struct acpi_machine machine = {.qemu = in->acpi_qemu,
+		.firmware = pci ? in->firmware : NULL,
 		.memory_bytes = shape->memory_bytes,
 		.vcpus = shape->vcpus,
-		.args = in->acpi_args,
-		.arg_count = in->acpi_arg_count};
+		.args = args,
+		.arg_count = count + in->acpi_arg_count};
 	char version[ACPI_QEMU_VERSION_MAX];
 	int rc;
 
+	if (in->acpi_arg_count > ACPI_QEMU_ARGS_MAX - count)
+		return err_fail(
+			err, -EINVAL, "more than %d arguments for QEMU", ACPI_QEMU_ARGS_MAX);
+	for (size_t i = 0; i < in->acpi_arg_count; i++)
+		args[count + i] = in->acpi_args[i];
 	rc = acpi_qemu_version(in->acpi_qemu, version, err);
 	if (rc != 0)
 		return rc;
@@ -208,9 +225,16 @@ static int make_acpi(const struct launch *launch, const struct tdx_size *shape,
 		.memory_bytes = shape->memory_bytes,
 		.low_bytes = tdx_vmm_below_4g(vmm, shape->memory_bytes),
 		.vcpus = shape->vcpus,
-		.serial = launch->in->acpi_serial};
+		.layout = layout_of(launch->in)};
 
 	return acpi_q35_build(&machine, ret, err);
+}
+
+/* Whether the tables come from a QEMU, or were compared with those of one. */
+static bool acpi_is_verified(const struct launch *launch)
+{
+	return launch->in->acpi_dir == NULL &&
+	       (!launch->in->acpi_builtin || acpi_q35_compared(launch->vmm->acpi_version));
 }
 
 /* The ACPI tables of a shape from where the input says; none when it does not. */
@@ -253,7 +277,7 @@ static int measure_rtmr0(const struct launch *launch, const struct tdx_size *sha
 		input.acpi = &acpi;
 	rc = rtmr0_direct(&input, &rtmr, err);
 	rc = settle(in, regs, TDX_RTMR0, &rtmr, rc, err);
-	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && in->acpi_dir == NULL;
+	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && acpi_is_verified(launch);
 	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
 }
 
@@ -323,7 +347,7 @@ static int extend(struct launch *launch, const struct boot_log *log, enum tdx_re
 	struct rtmr rtmr = {.derive = launch->in->derive[reg]};
 	int rc;
 
-	if (index == 1 && !generation->separators)
+	if (index == 1 && generation->separators != GENERATION_SEPARATORS_BOTH)
 		rc = err_fail(err, -ENOTSUP,
 			"the firmware (%s) does not tell whether its second separator goes to "
 			"RTMR0 or RTMR1",

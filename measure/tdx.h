@@ -14,6 +14,7 @@
 
 #include "lib/digest.h"
 #include "lib/err.h"
+#include "measure/acpi-layout.h"
 #include "measure/derive.h"
 
 enum tdx_register {
@@ -46,16 +47,17 @@ struct tdx_input {
 	const char *boot;      /* NULL or "direct": a kernel */
 	const char *disk;      /* path of the image */
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
-	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables},
-	 * a stock QEMU program of the VMM's version, or those that are built in, the latter two
-	 * for a machine without PCI devices of @vcpus and further arguments or a serial port. */
+	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables}, a
+	 * stock QEMU program of the VMM's version, or those that are built in; the latter two for
+	 * @vcpus and a machine of this layout. */
 	const char *acpi_dir;
 	const char *acpi_qemu;
 	bool acpi_builtin;
-	bool acpi_serial;
+	const struct acpi_layout *acpi_layout; /* NULL: nothing beyond the chipset */
 	uint32_t vcpus;
-	const char *const *acpi_args;
+	const char *const *acpi_args; /* further arguments for the program */
 	size_t acpi_arg_count;
+	bool acpi_pci; /* they bring PCI devices, which its firmware has to set up */
 	const char *const *runtime_events; /* for RTMR3, in order, as rtmr3.h writes them */
 	size_t runtime_event_count;
 	enum tdx_order order;
@@ -69,7 +71,7 @@ struct tdx_registers {
 	bool has[TDX_REGISTERS];
 	unsigned char value[TDX_REGISTERS][SHA384_SIZE]; /* of those that has[] names */
 	char why_not[TDX_REGISTERS][160]; /* of the others: one line, "" when not asked for */
-	bool acpi_verified; /* RTMR0's tables are the VMM's own or proven equal, not a directory's */
+	bool acpi_verified;   /* RTMR0's tables are a QEMU's own, or were compared with one's */
 	enum tdx_order order; /* the order that MRTD was computed in */
 	char generation[32];  /* of the firmware: "edk2-stable202502", or "" when not looked at */
 	unsigned char firmware_sha256[SHA256_SIZE];

@@ -24,8 +24,12 @@ fails 2 '^assay: --memory: "0" is no size' "no memory" tdx --firmware "$kernel" 
 fails 2 '^assay: --vcpus: "0" is no list|^assay: --vcpus: 1 to' "no vCPU" tdx --firmware "$kernel" --vmm qemu-10.1 --vcpus 0
 fails 2 '^assay: --vcpus: "2-1" is no list' "a bad list" tdx --firmware "$kernel" --vmm qemu-10.1 --vcpus 2-1
 fails 2 'go with --acpi qemu' "--qemu alone" tdx --firmware "$kernel" --vmm qemu-10.1 --qemu x
-fails 2 'PCI devices change the tables' "a PCI device" tdx --firmware "$kernel" --vmm qemu-10.1 --kernel "$kernel" --memory 1G \
-	--vcpus 1 --acpi qemu --qemu-arg=-device --qemu-arg e1000
+fails 2 'qemu-arg: "-bios" is not one of' "a firmware of QEMU's own" tdx --firmware "$kernel" --vmm qemu-10.1 --kernel "$kernel" \
+	--memory 1G --vcpus 1 --acpi qemu --qemu-arg=-bios --qemu-arg x
+fails 2 'qemu-arg: "-device" is not one of' "an option without its value" tdx --firmware "$kernel" --vmm qemu-10.1 --kernel "$kernel" \
+	--memory 1G --vcpus 1 --acpi qemu --qemu-arg=-device
+fails 2 '^assay: --acpi: "cereal" says nothing' "no such machine" tdx --firmware "$kernel" --vmm qemu-10.1 --acpi builtin:cereal
+fails 2 '^assay: --acpi: a Kata machine has' "half a Kata machine" tdx --firmware "$kernel" --vmm qemu-10.1 --acpi qemu:kata-go-4.1.0
 fails 2 '^assay: --mrtd-order: single or two' "a bad order" tdx --firmware "$kernel" --vmm qemu-10.1 --mrtd-order three
 fails 2 '^assay: --register: ' "a bad register" tdx --firmware "$kernel" --vmm qemu-10.1 --register pcr0
 fails 2 '^assay: --format: ' "a bad format" tdx --firmware "$kernel" --vmm qemu-10.1 --format xml
@@ -94,6 +98,9 @@ chmod +x "$T/qemu"
 fails 2 'qemu is version 7.2.22, not of qemu-10.1' "a QEMU of another version" boot --memory 2G --vcpus 1 --acpi qemu --qemu "$T/qemu"
 printf '#!/bin/sh\n[ "$1" != --version ] || echo "QEMU emulator version 10.1.0"\n' >"$T/qemu"
 fails 2 'qemu: QEMU refuses its arguments' "a QEMU that ends at once" boot --memory 2G --vcpus 1 --acpi qemu --qemu "$T/qemu"
+printf '#!/bin/sh\n[ "$1" != --version ] || exec echo "QEMU emulator version 10.1.0"\necho "no such device" >&2\n' >"$T/qemu"
+fails 2 'qemu: QEMU refuses its arguments or cannot be run: no such device$' "a QEMU that says why" boot --memory 2G --vcpus 1 \
+	--acpi qemu:virtio=1 --qemu "$T/qemu"
 fails 3 'cannot be run' "no QEMU" boot --memory 2G --vcpus 1 --acpi qemu --qemu "$T/no-qemu"
 fails 2 'need the memory size and the vCPUs' "no vCPUs" boot --memory 2G --acpi qemu --qemu "$T/qemu"
 fails 2 'no stock QEMU is known' "a VMM without a stock QEMU" tdx --firmware "$firmware" --vmm qemu-9.2 --kernel "$kernel" \
@@ -118,7 +125,14 @@ fails 2 'ACPI tables without a kernel' "built-in tables alone" tdx --firmware "$
 builtin_of() {
 	tdx --firmware "$firmware" --vmm "$1" --kernel "$kernel" --memory 2G --vcpus 1 --acpi builtin
 }
-fails 2 'no built-in ACPI tables of QEMU 10.2' "built-in tables of another version" builtin_of qemu-10.2
+for vmm in qemu-10.0 qemu-10.2 qemu-11.0 qemu-11.1; do
+	ok "built-in tables of $vmm" builtin_of "$vmm"
+done
+same "a Kata machine: RTMR0 depends on the QEMU's version and the number of network devices" \
+	"$(for machine in 11.0:1 10.2:1 10.2:2; do
+		tdx --firmware "$firmware" --vmm "qemu-${machine%:*}" --kernel "$kernel" --memory 2G --vcpus 1 --register rtmr0 \
+			--acpi "builtin:kata-go-3.27.0,net=${machine#*:},initdata=no"
+	done | sort -u | wc -l)" 3
 fails 2 'no stock QEMU is known' "built-in tables of a VMM without a stock QEMU" builtin_of qemu-9.2
 
 # Shapes and formats.

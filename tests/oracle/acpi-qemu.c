@@ -1,6 +1,6 @@
 /*
  * Reads the ACPI blobs of a machine and prints their SHA-384, or writes them below a directory:
- *   acpi-qemu QEMU MEMORY-MIB VCPUS DIRECTORY|- [QEMU-ARGUMENT...]
+ *   acpi-qemu QEMU FIRMWARE|- MEMORY-MIB VCPUS DIRECTORY|- [QEMU-ARGUMENT...]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,20 +37,21 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	int rc;
 
-	if (argc < 5)
+	if (argc < 6)
 		return 2;
 	machine = (struct acpi_machine){.qemu = argv[1],
-		.memory_bytes = strtoull(argv[2], NULL, 10) << 20,
-		.vcpus = (uint32_t)strtoul(argv[3], NULL, 10),
-		.args = (const char *const *)argv + 5,
-		.arg_count = (size_t)argc - 5};
+		.firmware = strcmp(argv[2], "-") == 0 ? NULL : argv[2],
+		.memory_bytes = strtoull(argv[3], NULL, 10) << 20,
+		.vcpus = (uint32_t)strtoul(argv[4], NULL, 10),
+		.args = (const char *const *)argv + 6,
+		.arg_count = (size_t)argc - 6};
 	rc = acpi_qemu_read(&machine, &blobs, &err);
 	if (rc == 0)
-		rc = give(argv[4], "etc/table-loader", &blobs.loader, &err);
+		rc = give(argv[5], "etc/table-loader", &blobs.loader, &err);
 	if (rc == 0)
-		rc = give(argv[4], "etc/acpi/rsdp", &blobs.rsdp, &err);
+		rc = give(argv[5], "etc/acpi/rsdp", &blobs.rsdp, &err);
 	if (rc == 0)
-		rc = give(argv[4], "etc/acpi/tables", &blobs.tables, &err);
+		rc = give(argv[5], "etc/acpi/tables", &blobs.tables, &err);
 	if (rc != 0)
 		fprintf(stderr, "%s\n", err.msg);
 	return rc == 0 ? 0 : err_status(rc);

@@ -57,7 +57,7 @@ agree() {
 	# The same machine for its tables, with a TPM of its own (a device that is not on the PCI bus).
 	W=$(mktemp -d "$T/acpi.XXXXXX")
 	swtpm socket --tpm2 --tpmstate "dir=$W" --ctrl "type=unixio,path=$W/sock" --daemon --terminate
-	[ -z "$acpi" ] || "$ACPI" qemu-system-x86_64 "$5" 1 - -machine pic=on -serial null -chardev "socket,id=c,path=$W/sock" -tpmdev emulator,id=tpm0,chardev=c \
+	[ -z "$acpi" ] || "$ACPI" qemu-system-x86_64 - "$5" 1 - -machine pic=on -serial null -chardev "socket,id=c,path=$W/sock" -tpmdev emulator,id=tpm0,chardev=c \
 		-device tpm-crb,tpmdev=tpm0 >>"$T/predicted" 2>"$T/err" || ok "$1: ACPI tables ($(cat "$T/err"))" false
 	while read -r name digest; do
 		ok "$1: $name" grep -q "$digest" "$T/log"

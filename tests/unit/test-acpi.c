@@ -1,8 +1,7 @@
 /*
  * The AML assembler, and the ACPI tables made with it: encodings worked out by hand, what is
- * refused, and the tables of QEMU 10.1.0 that a TD on hardware measured.
+ * refused, the tables of QEMU 10.1.0 that a TD on hardware measured, and those of other QEMUs.
  */
-#define _GNU_SOURCE /* memmem */
 #include "measure/acpi-q35.h"
 
 #include <stdlib.h>
@@ -12,10 +11,10 @@
 #include "lib/io.h"
 #include "tests/tap.h"
 
-#define VECTOR "tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial.etc_"
-#define LATER  "tdx/derived/virtee-q35-with-hpet.qemu10.2.1.etc_acpi_tables"
-#define TEN    "1234567890"
-#define FIFTY  TEN TEN TEN TEN TEN
+#define VECTOR	   "tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial.etc_"
+#define VECTOR_PCI "tdx/derived/virtee-q35-with-hpet.qemu10.2.1.etc_"
+#define TEN	   "1234567890"
+#define FIFTY	   TEN TEN TEN TEN TEN
 
 /* ACPI Specification 6.5, chapter 20. */
 static const struct {
@@ -150,12 +149,15 @@ static void test_bad_sources(void)
 	}
 }
 
+static const struct acpi_layout plain = {.serial = false};
+
 static struct acpi_q35 machine_of(uint32_t vcpus, uint64_t memory_bytes)
 {
 	return (struct acpi_q35){.version = "10.1.",
 		.memory_bytes = memory_bytes,
-		.low_bytes = memory_bytes < (2ull << 30) ? memory_bytes : 2ull << 30,
-		.vcpus = vcpus};
+		.low_bytes = memory_bytes < 0xb0000000 ? memory_bytes : 2ull << 30,
+		.vcpus = vcpus,
+		.layout = &plain};
 }
 
 static void test_refused(void)
@@ -166,7 +168,7 @@ static void test_refused(void)
 		uint64_t memory_bytes;
 		const char *what;
 	} bad[] = {
-		{"10.2.", 1, 2ull << 30, "no built-in ACPI tables of QEMU 10.2."},
+		{"12.0.", 1, 2ull << 30, "no built-in ACPI tables of QEMU 12.0."},
 		{"10.1", 1, 2ull << 30, "no built-in ACPI tables of QEMU 10.1"},
 		{"10.1.", 0, 2ull << 30, "1 to 64 vCPUs"},
 		{"10.1.", 65, 2ull << 30, "1 to 64 vCPUs"},
@@ -188,15 +190,15 @@ static void test_refused(void)
 	}
 }
 
-static bool same_file(const char *name, const struct buf *got, bool *ret_there)
+static bool same_file(const char *vector, const char *name, const struct buf *got, bool *ret_there)
 {
 	const char *shared = getenv("ASSAY_SHARED");
 	BUF_AUTO want = {0};
 	struct err err = {0};
 	char path[512];
 
-	snprintf(path, sizeof(path), "%s/vectors/" VECTOR "%s",
-		shared != NULL ? shared : "../shared", name);
+	snprintf(path, sizeof(path), "%s/vectors/%s%s", shared != NULL ? shared : "../shared",
+		vector, name);
 	*ret_there = io_read_file(path, 1u << 20, &want, &err) == 0;
 	return got->len == want.len && memcmp(got->data, want.data, want.len) == 0;
 }
@@ -206,14 +208,15 @@ static void test_vector(void)
 	static const char *const names[] = {"table-loader", "acpi_rsdp", "acpi_tables"};
 	ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
 	const struct buf *const got[] = {&blobs.loader, &blobs.rsdp, &blobs.tables};
+	const struct acpi_layout with_port = {.serial = true};
 	struct acpi_q35 machine = machine_of(1, 2ull << 30);
 	struct err err = {0};
 
-	machine.serial = true;
+	machine.layout = &with_port;
 	ok(acpi_q35_build(&machine, &blobs, &err) == 0, "tables of 1 vCPU and 2 GiB");
 	for (size_t i = 0; i < 3; i++) {
 		bool there;
-		bool same = same_file(names[i], got[i], &there);
+		bool same = same_file(VECTOR, names[i], got[i], &there);
 
 		if (there)
 			ok(same, "%s is that of QEMU 10.1.0", names[i]);
@@ -222,45 +225,158 @@ static void test_vector(void)
 	}
 }
 
-/* Bytes of @tables from the first @from up to the next @to. */
-static size_t span(
-	const struct buf *tables, const char *from, const char *to, const unsigned char **ret)
+/* QEMU 10.2.1 with 8 vCPUs and three virtio devices that OVMF set up. */
+static void test_vector_pci(void)
 {
-	const unsigned char *at = memmem(tables->data, tables->len, from, strlen(from));
-	const unsigned char *end = at == NULL
-					   ? NULL
-					   : memmem(at, tables->len - (size_t)(at - tables->data),
-						     to, strlen(to));
+	static const char *const names[] = {"table-loader", "acpi_rsdp", "acpi_tables"};
+	ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
+	const struct buf *const got[] = {&blobs.loader, &blobs.rsdp, &blobs.tables};
+	struct acpi_q35 machine = machine_of(8, 4ull << 30);
+	struct acpi_layout layout;
+	struct err err = {0};
 
-	*ret = at;
-	return end == NULL ? 0 : (size_t)(end - at);
+	ok(acpi_layout_read("virtio=3,pci-hole64-size=4096G", &layout, &err) == 0, "three devices");
+	machine.version = "10.2.1";
+	machine.layout = &layout;
+	ok(acpi_q35_build(&machine, &blobs, &err) == 0, "tables of 8 vCPUs");
+	for (size_t i = 0; i < 3; i++) {
+		bool there;
+		bool same = same_file(VECTOR_PCI, names[i], got[i], &there);
+
+		if (there)
+			ok(same, "%s is that of QEMU 10.2.1", names[i]);
+		else
+			tap_skip(names[i], "no reference data");
+	}
 }
 
-/* QEMU 10.2.1 with 8 vCPUs and PCI devices: what has to do with vCPUs is as it was. */
-static void test_later(void)
+/* SHA-384 of etc/acpi/tables from stock QEMUs after OVMF of edk2-stable202502 has run in them. */
+static const struct {
+	const char *version, *layout;
+	uint32_t vcpus;
+	uint64_t memory_bytes;
+	const char *sha384;
+} stock[] = {
+	{"7.2.22", "kata-go-3.25.0,net=1,initdata=no", 2, 2048ull << 20,
+		"a45506f52095af6184fedf0f8be20fd6e500f2cf8138ce5ea7733e47efbe95b98b333d35"
+		"9603590f085de29678b0be5a"},
+	{"10.0.13", "kata-go-3.25.0,net=1,initdata=yes", 4, 8192ull << 20,
+		"f28f9a119cbb29ac31b1a1eba2792ab841bd7c984c99eb4c59317cc2f002d151ee4effca"
+		"1881dbe53ecdae127a0811f8"},
+	{"10.2.1", "kata-go-3.31.0,net=1,initdata=yes", 1, 2048ull << 20,
+		"6b27695b451f0d92eb5deecec771f7dce7f6ca0411efc7f7bb4ad64c993fd13f9e3f4bd4"
+		"26cdbaec41cc3a1c81a7e4fa"},
+	{"11.0.3", "kata-go-4.0.0,net=1,initdata=yes", 2, 2048ull << 20,
+		"e3628b56b1453b5175117494f4730ad8fbd4c255504ac0363468dac982c5d71c7ecdc22b"
+		"3832f27a4403064cda7bbddf"},
+	{"11.0.3", "kata-go-4.1.0,net=2,initdata=no", 9, 4096ull << 20,
+		"9c2f8c4842781829491ba565e6c83644608fc5ef437039dfc38dc163a6f540eb2335ceb6"
+		"85efe4ac38010aa481ad09a4"},
+	{"11.0.3", "kata-rust-4.1.0,net=1,initdata=yes", 1, 2176ull << 20,
+		"5a9845bb2007c106199d872964d7cae2f3f3cca4c1d3ece1c82238319584d11a631de3d6"
+		"425ad125f8fb4f65d1445eb3"},
+	{"11.1.3", "kata-rust-4.0.0,net=1,initdata=no", 3, 3072ull << 20,
+		"f94d2ac4d49638c8da5ef74d8797b1f01731fb04e5a454005237e6f0e0ef5df36270b5e7"
+		"cb63202bd87b15b03305b9c8"},
+};
+
+static void test_stock(void)
 {
-	static const char *const spans[][2] = {{"DBG_", "_E02"}, {"APIC", "HPET"}};
-	const char *shared = getenv("ASSAY_SHARED");
-	ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
-	BUF_AUTO vector = {0};
-	struct acpi_q35 machine = machine_of(8, 2ull << 30);
-	struct err err = {0};
-	char path[512];
+	for (size_t i = 0; i < sizeof(stock) / sizeof(stock[0]); i++) {
+		ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
+		struct acpi_q35 machine = machine_of(stock[i].vcpus, stock[i].memory_bytes);
+		unsigned char digest[SHA384_SIZE];
+		char hex[2 * SHA384_SIZE + 1] = "";
+		struct acpi_layout layout;
+		struct err err = {0};
 
-	snprintf(path, sizeof(path), "%s/vectors/" LATER, shared != NULL ? shared : "../shared");
-	if (io_read_file(path, 1u << 20, &vector, &err) != 0) {
-		tap_skip("tables of QEMU 10.2.1", "no reference data");
-		return;
+		machine.version = stock[i].version;
+		machine.layout = &layout;
+		if (acpi_layout_read(stock[i].layout, &layout, &err) == 0 &&
+			acpi_q35_build(&machine, &blobs, &err) == 0 &&
+			digest_bytes(DIGEST_SHA384, blobs.tables.data, blobs.tables.len, digest,
+				&err) == 0)
+			hex_encode(digest, sizeof(digest), hex);
+		is_str(hex, stock[i].sha384, stock[i].layout);
 	}
-	ok(acpi_q35_build(&machine, &blobs, &err) == 0, "tables of 8 vCPUs");
-	for (size_t i = 0; i < 2; i++) {
-		const unsigned char *a, *b;
-		size_t n = span(&blobs.tables, spans[i][0], spans[i][1], &a);
+}
 
-		ok(n > 100 && span(&vector, spans[i][0], spans[i][1], &b) == n &&
-				memcmp(a, b, n) == 0,
-			"%s to %s are those of QEMU 10.2.1", spans[i][0], spans[i][1]);
+static void test_layouts(void)
+{
+	static const struct {
+		const char *text;
+		uint32_t endpoints;
+		enum acpi_bridge bridge;
+		bool serial, no_hpet;
+		size_t args;
+	} good[] = {
+		{"", 0, ACPI_NO_BRIDGE, false, false, 0},
+		{"serial", 0, ACPI_NO_BRIDGE, true, false, 2},
+		{"virtio=0", 0, ACPI_NO_BRIDGE, false, false, 0},
+		{"hpet=off,virtio=24,serial", 0x1fffffe, ACPI_NO_BRIDGE, true, true, 52},
+		{"virtio=2,pci-hole64-size=1G", 6, ACPI_NO_BRIDGE, false, false, 6},
+		{"kata-go-3.25.0,net=1,initdata=no", 0x7a, ACPI_PCI_BRIDGE, false, false, 12},
+		{"kata-go-3.32.0,net=0,initdata=yes", 0x7a, ACPI_PCI_BRIDGE, false, false, 12},
+		{"kata-go-4.0.0,initdata=yes,net=8", 0x7ffa, ACPI_PCIE_BRIDGE, false, false, 30},
+		{"kata-go-4.1.0,net=1,initdata=no", 0x7a, ACPI_PCIE_BRIDGE, false, true, 16},
+		{"kata-rust-4.0.0,net=1,initdata=no", 0x1fa, ACPI_PCI_BRIDGE, false, false, 16},
+		{"kata-rust-4.1.0,net=1,initdata=yes", 0x3fa, ACPI_PCI_BRIDGE, false, true, 20},
+	};
+	static const struct {
+		const char *text;
+		int rc;
+		const char *what;
+	} bad[] = {
+		{"cereal", -EINVAL, "\"cereal\" says nothing about a machine"},
+		{"serial,", -EINVAL, "\"\" says nothing"},
+		{",serial", -EINVAL, "\"\" says nothing"},
+		{"virtio=25", -EINVAL, "says nothing"},
+		{"virtio=", -EINVAL, "says nothing"},
+		{"pci-hole64-size=16384G", -EINVAL, "says nothing"},
+		{"net=1", -EINVAL, "says nothing"},
+		{"serial,kata-go-4.1.0", -EINVAL, "says nothing about a machine"},
+		{"kata-go-4.1.0,virtio=1", -EINVAL, "says nothing about a Kata machine"},
+		{"kata-go-4.1.0,net=9,initdata=no", -EINVAL, "says nothing about a Kata machine"},
+		{"kata-go-4.1.0", -EINVAL, "both must be given"},
+		{"kata-go-4.1.0,net=1", -EINVAL, "both must be given"},
+		{"kata-go-4.1.0,initdata=no", -EINVAL, "both must be given"},
+		{"kata-go-4.9.0,net=1,initdata=no", -ENOTSUP, "Kata 4.9.0 is not known"},
+		{"kata-go-x,net=1,initdata=no", -EINVAL, "not a Kata version"},
+		{"kata-rust-3.32.0,net=1,initdata=no", -ENOTSUP, "depends on the host"},
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		const char *args[ACPI_LAYOUT_ARGS_MAX];
+		struct acpi_layout layout;
+		struct err err = {0};
+
+		ok(acpi_layout_read(good[i].text, &layout, &err) == 0 &&
+				layout.endpoints == good[i].endpoints &&
+				layout.bridge == good[i].bridge &&
+				layout.serial == good[i].serial &&
+				layout.no_hpet == good[i].no_hpet &&
+				acpi_layout_args(&layout, args) == good[i].args,
+			"layout \"%s\"", good[i].text);
 	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct acpi_layout layout;
+		struct err err = {0};
+
+		ok(acpi_layout_read(bad[i].text, &layout, &err) == bad[i].rc &&
+				strstr(err.msg, bad[i].what) != NULL,
+			"refused: %s", bad[i].text);
+	}
+}
+
+static void test_list(void)
+{
+	BUF_AUTO text = {0};
+
+	acpi_layout_list(&text);
+	ok(strstr(buf_cstr(&text), "kata-rust-VERSION") != NULL &&
+			strstr(buf_cstr(&text), "before 4.0.0") != NULL,
+		"machines and their devices are listed");
+	ok(acpi_q35_compared("11.1.3") && !acpi_q35_compared("11.2.0"), "what was compared");
 }
 
 int main(void)
@@ -270,6 +386,9 @@ int main(void)
 	test_bad_sources();
 	test_refused();
 	test_vector();
-	test_later();
+	test_vector_pci();
+	test_stock();
+	test_layouts();
+	test_list();
 	return tap_done();
 }
