@@ -50,14 +50,6 @@ static void launch_done(struct launch *launch)
 	free(launch->state);
 }
 
-static bool records(const struct tdx_input *in)
-{
-	for (int reg = 0; reg < TDX_REGISTERS; reg++)
-		if (in->derive[reg] != NULL)
-			return true;
-	return false;
-}
-
 static bool from_disk(const struct tdx_input *in)
 {
 	return in->boot != NULL && strcmp(in->boot, "direct") != 0;
@@ -165,9 +157,9 @@ typedef int direct_fn(const struct direct_boot *boot, struct rtmr *rtmr, struct 
 
 /* Predicts one register of a direct boot. */
 static int predict(const struct launch *launch, enum tdx_register reg, direct_fn *fn,
-	struct tdx_registers *regs, struct err *err)
+	struct derive *derive, struct tdx_registers *regs, struct err *err)
 {
-	struct rtmr rtmr = {.derive = launch->in->derive[reg]};
+	struct rtmr rtmr = {.derive = derive};
 	int rc = direct_check(&launch->boot, err);
 
 	if (rc == 0)
@@ -263,7 +255,7 @@ static int measure_rtmr0(const struct launch *launch, const struct tdx_size *sha
 {
 	const struct tdx_input *in = launch->in;
 	ACPI_BLOBS_AUTO acpi = {.loader = {.data = NULL}};
-	struct rtmr rtmr = {.derive = in->derive[TDX_RTMR0]};
+	struct rtmr rtmr = {.derive = shape->rtmr0 != NULL ? shape->rtmr0 : in->derive[TDX_RTMR0]};
 	struct rtmr0_input input = {.vmm = launch->vmm,
 		.generation = &launch->generation,
 		.tdvf = &launch->tdvf,
@@ -336,7 +328,8 @@ static int load_boot(struct launch *launch, struct err *err)
 		return rc;
 	boot->kernel = launch->kernel.data;
 	boot->kernel_bytes = launch->kernel.len;
-	return predict(launch, TDX_RTMR2, direct_rtmr2, &launch->common, err);
+	return predict(
+		launch, TDX_RTMR2, direct_rtmr2, in->derive[TDX_RTMR2], &launch->common, err);
 }
 
 /* Extends one register by the events of a boot from a disk. */
@@ -445,6 +438,13 @@ static bool same_kernel(
 		       tdx_vmm_below_4g(launch->vmm, b->memory_bytes);
 }
 
+/* Recorded steps once more, for a register that is computed only once. */
+static void copy_steps(const struct derive *from, struct derive *to)
+{
+	for (size_t i = 0; from != NULL && to != NULL && i < from->count; i++)
+		derive_add(to, &from->steps[i], "%s", from->steps[i].what);
+}
+
 /* RTMR1 of shape @i, taken from an earlier shape with the same kernel when there is one. */
 static int measure_rtmr1(struct launch *launch, const struct tdx_size *shapes, size_t i,
 	struct tdx_registers *regs, struct err *err)
@@ -455,10 +455,13 @@ static int measure_rtmr1(struct launch *launch, const struct tdx_size *shapes, s
 			memcpy(regs[i].value[TDX_RTMR1], regs[k].value[TDX_RTMR1], SHA384_SIZE);
 			memcpy(regs[i].why_not[TDX_RTMR1], regs[k].why_not[TDX_RTMR1],
 				sizeof(regs[i].why_not[TDX_RTMR1]));
+			copy_steps(shapes[k].rtmr1, shapes[i].rtmr1);
 			return 0;
 		}
 	launch->boot.memory_bytes = shapes[i].memory_bytes;
-	return predict(launch, TDX_RTMR1, direct_rtmr1, &regs[i], err);
+	return predict(launch, TDX_RTMR1, direct_rtmr1,
+		shapes[i].rtmr1 != NULL ? shapes[i].rtmr1 : launch->in->derive[TDX_RTMR1], &regs[i],
+		err);
 }
 
 /* Refuses when a wanted register has no value. */
@@ -494,7 +497,8 @@ int tdx_measure_shapes(const struct tdx_input *in, const struct tdx_size *shapes
 
 	if (rc != 0)
 		return rc;
-	if (count > 1 && (in->acpi_dir != NULL || records(in)))
+	if (count > 1 && (in->acpi_dir != NULL || in->derive[TDX_RTMR0] != NULL ||
+				 in->derive[TDX_RTMR1] != NULL))
 		return err_fail(err, -EINVAL,
 			"a directory of ACPI tables, or an explanation, is of one shape only");
 	if (regs == NULL)

@@ -91,11 +91,15 @@ int tdx_measure(const struct tdx_input *in, struct tdx_registers *ret, struct er
 struct tdx_size {
 	uint64_t memory_bytes;
 	uint32_t vcpus;
+	/* Recorders of the registers that may be this shape's own, in place of the input's; NULL
+	 * as there. */
+	struct derive *rtmr0, *rtmr1;
 };
 
 /*
  * The same for @count shapes into @ret[@count]: files are read, and what does not depend on the
- * shape is computed, once. -EINVAL for several shapes with recorders or a directory of tables.
+ * shape is computed, once. -EINVAL for several shapes with one recorder for what may be their own
+ * (RTMR0, RTMR1), or a directory of tables.
  */
 int tdx_measure_shapes(const struct tdx_input *in, const struct tdx_size *shapes, size_t count,
 	struct tdx_registers *ret, struct err *err) MUST_CHECK;
