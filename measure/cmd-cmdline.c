@@ -18,7 +18,7 @@ struct options {
 	const char *https_proxy, *no_proxy, *memory_limit;
 	struct opt_list configs, extensions, cpu_limits;
 	uint64_t vcpus, max_vcpus, cdh_timeout, launch_timeout;
-	bool initrd, no_extensions;
+	bool image, initrd, no_extensions;
 	bool debug, agent_debug, trace, debug_console, deploy_debug;
 	bool iommu, legacy_serial, guest_selinux, cdi, fips;
 };
@@ -111,10 +111,16 @@ static int set_texts(const struct options *options, struct kata_config *config, 
 		{&config->verity_params, options->verity_params},
 		{&config->rootfs_type, options->rootfs_type},
 		{&config->kernel_params, options->kernel_params},
-		{&config->image, options->initrd ? "" : NULL},
-		{&config->initrd, options->initrd ? "given" : NULL},
+		{&config->image, options->initrd  ? ""
+				 : options->image ? "given"
+						  : NULL},
+		{&config->initrd, options->image    ? ""
+				  : options->initrd ? "given"
+						    : NULL},
 	};
 
+	if (options->image && options->initrd)
+		return err_fail(err, -EINVAL, "--image: not together with --initrd");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		int rc = set_text(rows[i].slot, rows[i].text, err);
 
@@ -313,7 +319,10 @@ static int run_with_config(
 		{"verity-params", 0, OPT_STR, &o.verity_params, "LINE",
 			"kernel_verity_params of the image"},
 		{"rootfs-type", 0, OPT_STR, &o.rootfs_type, "ext4|xfs|erofs", "of the image"},
-		{"initrd", 0, OPT_FLAG, &o.initrd, NULL, "boots an initrd instead of an image"},
+		{"initrd", 0, OPT_FLAG, &o.initrd, NULL,
+			"boots an initrd, whatever the configuration says"},
+		{"image", 0, OPT_FLAG, &o.image, NULL,
+			"boots an image, whatever the configuration says"},
 		{"extension", 0, OPT_LIST, &o.extensions, "NAME=LINE",
 			"an extension image and its verity parameters"},
 		{"no-extensions", 0, OPT_FLAG, &o.no_extensions, NULL,

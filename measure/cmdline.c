@@ -442,7 +442,9 @@ static int check_boot(const struct kata_config *config, unsigned when, struct er
 			image ? "both an image and an initrd are configured"
 			      : "neither an image nor an initrd is configured");
 	if (initrd && config->verity_params != NULL && *config->verity_params != '\0')
-		return err_fail(err, -EINVAL, "an initrd boots without the verity parameters");
+		return err_fail(err, -EINVAL,
+			"verity parameters, but an initrd is configured (as shipped for qemu-snp "
+			"before 3.29.0)");
 	return 0;
 }
 

@@ -212,6 +212,7 @@ const struct kata_change kata_changes[] = {
 		"image's builder put rootfs_verity.* "
 		"into kernel_params)"},
 	{"3.29.0", BOTH, "agent.launch_process_timeout (shipped: 6)"},
+	{"3.29.0", BOTH, "qemu-snp as shipped boots an image (before, an initrd)"},
 	{"3.29.0", RUST, "CPU limits add to the boot vCPUs"},
 	{"3.31.0", RUST,
 		"systemd.mask=systemd-networkd.socket; agent.cdh_api_timeout (default 50)"},
@@ -235,11 +236,12 @@ static const struct {
 	const char *kernel_params;
 	const char *vm_rootfs_driver;
 	uint32_t cdh_api_timeout;
+	const char *image_since; /* before, an initrd; NULL: always an image */
 } shipped[] = {
-	{KATA_SNP, BOTH, true, true, CGROUP_PARAMS, "virtio-blk-pci", 0},
-	{KATA_TDX, BOTH, true, true, CGROUP_PARAMS, "virtio-blk-pci", 0},
-	{KATA_COCO_DEV, GO, false, false, "", "", 50},
-	{KATA_COCO_DEV, RUST, false, false, CGROUP_PARAMS, "virtio-pmem", 0},
+	{KATA_SNP, BOTH, true, true, CGROUP_PARAMS, "virtio-blk-pci", 0, "3.29.0"},
+	{KATA_TDX, BOTH, true, true, CGROUP_PARAMS, "virtio-blk-pci", 0, NULL},
+	{KATA_COCO_DEV, GO, false, false, "", "", 50, NULL},
+	{KATA_COCO_DEV, RUST, false, false, CGROUP_PARAMS, "virtio-pmem", 0, NULL},
 };
 
 #define SHIPPED_LAUNCH_TIMEOUT 6
@@ -377,6 +379,7 @@ int kata_config_shipped(enum kata_runtime runtime, size_t version, enum kata_cla
 {
 	KATA_CONFIG_AUTO config = {0};
 	size_t i = 0;
+	char **boot;
 	int rc = kata_config_missing(runtime, version, &config, err);
 
 	if (rc != 0)
@@ -387,8 +390,10 @@ int kata_config_shipped(enum kata_runtime runtime, size_t version, enum kata_cla
 	free(config.vm_rootfs_driver);
 	config.kernel_params = strdup(shipped[i].kernel_params);
 	config.vm_rootfs_driver = strdup(shipped[i].vm_rootfs_driver);
-	config.image = strdup("shipped");
-	if (config.kernel_params == NULL || config.vm_rootfs_driver == NULL || config.image == NULL)
+	boot = kata_in_range(version, shipped[i].image_since, NULL) ? &config.image
+								    : &config.initrd;
+	*boot = strdup("shipped");
+	if (config.kernel_params == NULL || config.vm_rootfs_driver == NULL || *boot == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (runtime == KATA_RUST && kata_has(runtime, version, KATA_HAS_EXTENSIONS)) {
 		config.extensions[0].name = strdup("coco");

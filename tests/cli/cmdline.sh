@@ -72,6 +72,11 @@ same "every other option reaches the line" \
 		--legacy-serial --guest-selinux --fips --annotation 'x=1' --kernel-params 'y=2' --rootfs-type xfs --vcpus 5 --debug |
 		tr ' ' '\n' | grep -cE '^(agent.log=debug|agent.trace=true|agent.visible_cdi_devices=true|agent.cdh_api_timeout=3|intel_iommu=on|console=ttyS0|selinux=1|fips=1|x=1|y=2|rootfstype=xfs|nr_cpus=5|debug)$')" 13
 same "an initrd" "$(kata 3.30.0 --runtime go --tee snp --initrd | grep -c systemd.unit)" 0
+same "qemu-snp was shipped with an initrd" "$(kata 3.28.0 --runtime rust --tee snp | grep -c dm-mod)$(kata 3.28.0 --runtime go --tee snp | grep -c systemd.unit)" 00
+fails 2 'an initrd is configured' "which takes no verity parameters" kata 3.28.0 --runtime go --tee snp --verity-params "$line"
+same "unless an image is booted" "$(kata 3.28.0 --runtime go --tee snp --verity-params "$line" --image | grep -c "$hash.*systemd.unit")" 1
+same "qemu-tdx was not" "$(kata 3.28.0 --runtime go --tee tdx --verity-params "$line" | grep -c "$hash.*systemd.unit")" 1
+fails 2 'not together with --initrd' "an image and an initrd" kata 3.30.0 --runtime go --tee snp --image --initrd
 ok "the list names every release" sh -c "\"\$1\" cmdline --list | grep -q '^4.1.0$'" sh "$ASSAY"
 ok "help" "$ASSAY" cmdline kata --help
 ok "help of the verb" "$ASSAY" cmdline --help

@@ -209,7 +209,7 @@ static const struct line lines[] = {
 		"neither"},
 	{"an initrd with verity parameters", "3.30.0", KATA_GO, KATA_SNP,
 		T_HYP T_VERITY "image = \"\"\ninitrd = \"/i\"\n", NULL, 1, NULL,
-		"an initrd boots without"},
+		"an initrd is configured"},
 	{"an unknown file system", "3.30.0", KATA_GO, KATA_SNP, T_HYP "rootfs_type = \"btrfs\"\n",
 		NULL, 1, NULL, "rootfs type btrfs"},
 	{"an unknown root driver", "3.30.0", KATA_RUST, KATA_SNP,
