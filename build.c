@@ -22,7 +22,7 @@
 
 struct build_args {
 	const char *output, *cache, *lock, *variant;
-	const char *verity_key, *verity_cert;
+	const char *verity_key, *verity_cert, *kernel_config;
 	struct opt_list mirrors;
 	uint64_t threads;
 	bool fetch, force, quiet;
@@ -182,6 +182,7 @@ static int build_all(struct job *job, struct err *err)
 		.threads = (size_t)job->args->threads,
 		.verity_key = job->args->verity_key,
 		.verity_cert = job->args->verity_cert,
+		.kernel_config = job->args->kernel_config,
 		.progress = cli_progress(),
 		.warnings = &job->warnings,
 	};
@@ -241,6 +242,8 @@ int cmd_build(int argc, char **argv)
 			"fill the cache first (else: no network)"},
 		{"force", 'f', OPT_FLAG, &args.force, NULL,
 			"replace an earlier build of that name, and nothing but a build"},
+		{"kernel-config", 0, OPT_STR, &args.kernel_config, "FILE",
+			"a resolved kernel configuration other than the recipe's"},
 		{"lock", 0, OPT_STR, &args.lock, "FILE", "a lock other than recipe.lock"},
 		{"mirror", 0, OPT_LIST, &args.mirrors, "[ARCHIVE=]URL",
 			"with --fetch: where archives are"},

@@ -168,7 +168,7 @@ static int read_manifest(struct golden *golden, struct err *err)
 		rc = json_doc_object(golden->manifest, "$", "outputs", &object, err);
 	if (rc == 0)
 		rc = find_part(golden, "vmlinuz", &golden->kernel, err);
-	if (rc == 0)
+	if (rc == 0 && json_object_get(object, "initrd.img") != NULL)
 		rc = find_part(golden, "initrd.img", &golden->initrd, err);
 	if (rc == 0)
 		rc = find_part(golden, "cmdline", &golden->cmdline, err);
@@ -214,10 +214,13 @@ static json_t *part_json(const struct golden_part *part)
 		json_doc_hex_new(part->sha256, SHA256_SIZE));
 }
 
+/* A kernel that sets its root up by itself has no initrd. */
 static json_t *inputs_json(const struct golden *golden, const struct golden_part *firmware)
 {
-	return json_pack("{s:o, s:o, s:o, s:o}", "firmware", part_json(firmware), "kernel",
-		part_json(&golden->kernel), "initrd", part_json(&golden->initrd), "cmdline",
+	json_t *initrd = golden->initrd.path != NULL ? part_json(&golden->initrd) : NULL;
+
+	return json_pack("{s:o, s:o, s:o*, s:o}", "firmware", part_json(firmware), "kernel",
+		part_json(&golden->kernel), "initrd", initrd, "cmdline",
 		part_json(&golden->cmdline));
 }
 
@@ -372,6 +375,8 @@ static int read_snp(
 	if (rc == 0)
 		rc = kernel_hashes_cmdline(
 			buf_cstr(cmdline), cmdline->len, shapes->hashes.cmdline, err);
+	if (rc == 0 && golden->initrd.path == NULL)
+		return kernel_hashes_initrd(NULL, shapes->hashes.initrd, err);
 	memcpy(shapes->hashes.initrd, golden->initrd.sha256, SHA256_SIZE);
 	return rc;
 }

@@ -107,14 +107,15 @@ static int read_verity(struct work *work, struct err *err)
 	return read_line(work, "kernel_verity_params", &part, &work->verity, err);
 }
 
-/* Kata boots the image alone; without [kata] it is the build's own initrd and command line. */
+/* Kata boots the image alone; without [kata] it is the build's own command line, and its initrd if it has one. */
 static int read_parts(struct work *work, struct err *err)
 {
+	const json_t *outputs = json_object_get(work->manifest, "outputs");
 	int rc = golden_part(work->dir, work->manifest, "vmlinuz", &work->kernel, err);
 
 	if (rc == 0 && work->target->kata.present)
 		return read_verity(work, err);
-	if (rc == 0)
+	if (rc == 0 && json_object_get(outputs, "initrd.img") != NULL)
 		rc = golden_part(work->dir, work->manifest, "initrd.img", &work->initrd, err);
 	if (rc == 0)
 		rc = read_line(work, "cmdline", &work->cmdline, &work->cmdline_text, err);
@@ -301,7 +302,8 @@ static json_t *inputs_json(
 	struct err err = {0};
 
 	if (!work->target->kata.present) {
-		json_object_set_new(inputs, "initrd", part_json(&work->initrd));
+		if (work->initrd.path != NULL)
+			json_object_set_new(inputs, "initrd", part_json(&work->initrd));
 		json_object_set_new(inputs, "cmdline", part_json(&work->cmdline));
 	} else if (digest_bytes(DIGEST_SHA256, cmdline->data, cmdline->len, digest, &err) == 0) {
 		json_object_set_new(inputs, "cmdline",

@@ -16,6 +16,7 @@
 #include "mkimage/check-units.h"
 #include "mkimage/disk.h"
 #include "mkimage/kata-config.h"
+#include "mkimage/kernel-source.h"
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
 #include "mkimage/sbom.h"
@@ -319,30 +320,68 @@ static int build_initrd(struct build *build, const struct kernel *kernel, struct
 	return 0;
 }
 
+/* @tree takes a package's files, among them the modules. */
+static int get_kernel(struct build *build, struct tree *tree, struct kernel *ret, struct err *err)
+{
+	const struct build_options *options = build->options;
+	const struct kernel_source source = {.recipe = build->recipe,
+		.lock = build->lock,
+		.open = open_package,
+		.open_arg = build,
+		.cache_dir = options->cache->dir,
+		.config_path = options->kernel_config,
+		.threads = options->threads,
+		.progress = options->progress,
+		.spool = &build->spool};
+	int rc;
+
+	if (kernel_source_applies(build->recipe))
+		return kernel_source_get(&source, ret, err);
+	rc = unpack_set(build, "kernel", false, tree, err);
+	return rc != 0 ? rc : kernel_find(tree, build->recipe, ret, err);
+}
+
+static int note_kernel_file(void *arg, const char *role, const char *path, struct err *err)
+{
+	struct build *build = arg;
+
+	return manifest_file(&build->manifest, role, path, err);
+}
+
+static void note_built(struct build *build, const struct kernel_build_result *built)
+{
+	for (size_t i = 0; i < built->tool_count; i++)
+		manifest_tool(&build->manifest, built->tools[i].name, built->tools[i].version,
+			built->tools[i].sha256);
+	if (built->networked)
+		buf_str(build->options->warnings, "the kernel was built with the network in reach: "
+						  "there are no user namespaces "
+						  "here\n");
+}
+
 static int build_kernel(struct build *build, struct err *err)
 {
 	TREE_AUTO tree = {0};
 	KERNEL_AUTO kernel = {0};
-	BUF_AUTO image = {0};
 	int rc = tree_init(&tree, err);
 
 	if (rc == 0)
-		rc = unpack_set(build, "kernel", false, &tree, err);
+		rc = get_kernel(build, &tree, &kernel, err);
 	if (rc == 0)
-		rc = kernel_find(&tree, build->recipe, &kernel, err);
+		rc = write_output(build, "vmlinuz", kernel.image.data, kernel.image.len, err);
 	if (rc == 0)
-		rc = read_content(kernel.image, "vmlinuz", KERNEL_BYTES_MAX, &image, err);
-	if (rc == 0)
-		rc = write_output(build, "vmlinuz", image.data, image.len, err);
+		rc = kernel_source_files(
+			build->recipe, build->options->kernel_config, note_kernel_file, build, err);
 	if (rc != 0)
 		return rc;
+	note_built(build, &kernel.built);
 	manifest_kernel(&build->manifest, kernel.version, kernel.warnings, kernel.warning_count);
 	if (kernel.warning_count > 0)
 		buf_fmt(build->options->warnings,
 			"kernel %s: %zu findings in its configuration (manifest.json, "
 			"kernel.warnings)\n",
 			kernel.version, kernel.warning_count);
-	return build_initrd(build, &kernel, err);
+	return build->recipe->kernel.initrd ? build_initrd(build, &kernel, err) : 0;
 }
 
 /* The firmware's bytes: a member of its package, or a file of the recipe. */

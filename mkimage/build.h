@@ -23,6 +23,7 @@ struct build_options {
 	const struct fetch_cache *cache;
 	size_t threads;			      /* 0: one per processor */
 	const char *verity_key, *verity_cert; /* both or neither: sign the root hash */
+	const char *kernel_config; /* a resolved configuration other than the recipe's; or NULL */
 	const struct progress *progress;
 	struct buf *
 		warnings; /* caller-owned: one line each is appended, whether or not the build succeeds */

@@ -10,13 +10,14 @@
 #include "mkimage/apt.h"
 #include "mkimage/cmd.h"
 #include "mkimage/fetch.h"
+#include "mkimage/kernel-source.h"
 #include "mkimage/lock.h"
 #include "mkimage/recipe.h"
 #include "mkimage/sources.h"
 #include "mkimage/spool.h"
 
 struct lock_args {
-	const char *output, *keyring, *cache, *variant;
+	const char *output, *keyring, *cache, *variant, *kernel_config;
 	struct opt_list mirrors;
 };
 
@@ -74,6 +75,62 @@ static int write_lock(const struct lock *lock, struct err *err)
 	return rc != 0 ? rc : io_publish(lock->path, buf_cstr(&text), text.len, err);
 }
 
+/* The cache of a lock's packages. */
+static int open_package(void *arg, const struct lock_package *package, int *ret_fd, struct err *err)
+{
+	return fetch_open(arg, package, ret_fd, err);
+}
+
+/* The packages of the kernel's set alone; they are sorted. */
+static struct lock kernel_set(const struct lock *lock)
+{
+	struct lock part = {.path = lock->path};
+
+	for (size_t i = 0; i < lock->count; i++) {
+		if (strcmp(lock->packages[i].set, "kernel") != 0)
+			continue;
+		if (part.count++ == 0)
+			part.packages = &lock->packages[i];
+	}
+	return part;
+}
+
+/* What the configuration of a kernel that is built resolves to; its source is fetched for that. */
+static int resolve_kernel(const struct recipe *recipe, const struct lock_args *args,
+	const struct lock *lock, const struct fetch_cache *cache, struct buf *ret, struct err *err)
+{
+	const struct lock part = kernel_set(lock);
+	SPOOL_AUTO spool = {.fd = -1};
+	const struct kernel_source source = {.recipe = recipe,
+		.lock = lock,
+		.open = open_package,
+		.open_arg = (void *)(uintptr_t)cache,
+		.cache_dir = cache->dir,
+		.config_path = args->kernel_config,
+		.progress = cli_progress(),
+		.spool = &spool};
+	int rc = fetch_lock(
+		cache, &part, args->mirrors.items, args->mirrors.count, cli_progress(), err);
+
+	if (rc == 0)
+		rc = spool_init(&spool, cache->dir, err);
+	return rc != 0 ? rc : kernel_source_config(&source, ret, err);
+}
+
+static int write_kernel_config(const struct recipe *recipe, const struct lock_args *args,
+	const struct buf *config, struct buf *text, struct err *err)
+{
+	AUTO_FREE char *path = args->kernel_config != NULL ? strdup(args->kernel_config)
+							   : kernel_source_config_path(recipe);
+	int rc;
+
+	if (path == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	rc = io_publish(path, config->data, config->len, err);
+	buf_fmt(text, "%s\n", path);
+	return rc;
+}
+
 static int run(void *options, char **paths, size_t count, struct cli_result *ret, struct err *err)
 {
 	const struct lock_args *args = options;
@@ -85,6 +142,7 @@ static int run(void *options, char **paths, size_t count, struct cli_result *ret
 	RECIPE_AUTO recipe = {0};
 	LOCK_AUTO lock = {0};
 	BUF_AUTO dir = {0};
+	BUF_AUTO config = {0};
 	int rc = recipe_load(paths[0], args->variant, &recipe, err);
 
 	(void)count;
@@ -99,11 +157,15 @@ static int run(void *options, char **paths, size_t count, struct cli_result *ret
 	apt.dir = buf_cstr(&dir);
 	apt.progress = cli_progress();
 	rc = apt_lock(&recipe, &apt, output, &lock, err);
+	if (rc == 0 && recipe.kernel.build.present)
+		rc = resolve_kernel(&recipe, args, &lock, &cache, &config, err);
 	cli_progress_end();
 	if (rc == 0)
 		rc = write_lock(&lock, err);
 	if (rc == 0)
 		add_summary(&lock, &ret->text);
+	if (rc == 0 && recipe.kernel.build.present)
+		rc = write_kernel_config(&recipe, args, &config, &ret->text, err);
 	return rc == 0 ? add_imports(&recipe, cache.dir, &ret->text, err) : rc;
 }
 
@@ -118,6 +180,9 @@ int cmd_lock(int argc, char **argv)
 		{"keyring", 0, OPT_STR, &args.keyring, "FILE",
 			"the keys that sign the archives (default: those of the apt sources)"},
 		{"cache", 0, OPT_STR, &args.cache, "DIR", "the cache, which keeps apt's lists too"},
+		{"kernel-config", 0, OPT_STR, &args.kernel_config, "FILE",
+			"what a built kernel's configuration resolves to (default: where the "
+			"recipe says)"},
 		{"variant", 0, OPT_STR, &args.variant, "NAME", "a [variant.NAME] of the recipe"},
 		OPT_END,
 	};

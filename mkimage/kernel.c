@@ -25,7 +25,8 @@ static bool launches(const struct recipe *recipe, const char *tee)
 static struct check_kernel_for purpose_of(const struct recipe *recipe)
 {
 	return (struct check_kernel_for){
-		.flow = CHECK_KERNEL_VERITY_INITRD,
+		.flow = recipe->kernel.initrd ? CHECK_KERNEL_VERITY_INITRD
+					      : CHECK_KERNEL_VERITY_DM_INIT,
 		.snp = launches(recipe, "snp"),
 		.tdx = launches(recipe, "tdx"),
 		.gpt = strcmp(recipe->layout, "one-disk") == 0,
@@ -52,8 +53,8 @@ static int add_warning(struct kernel *kernel, const char *line, struct err *err)
 }
 
 /* What is missing is refused; the rest is kept for the manifest. */
-static int check_config(const struct kconfig *config, const struct recipe *recipe,
-	struct kernel *kernel, struct err *err)
+int kernel_check(const struct kconfig *config, const struct recipe *recipe, struct kernel *ret,
+	struct err *err)
 {
 	const struct check_kernel_for purpose = purpose_of(recipe);
 	CHECK_KERNEL_AUTO findings = {0};
@@ -62,9 +63,11 @@ static int check_config(const struct kconfig *config, const struct recipe *recip
 	for (size_t i = 0; rc == 0 && i < findings.count; i++) {
 		const struct check_kernel_finding *finding = &findings.items[i];
 
-		rc = finding->required ? err_fail(err, -EBADMSG, "kernel %s: %s", kernel->version,
-						 finding->text)
-				       : add_warning(kernel, finding->text, err);
+		if (finding->required)
+			rc = err_fail(err, -EBADMSG, "kernel %s: %s",
+				ret != NULL ? ret->version : "to be built", finding->text);
+		else if (ret != NULL)
+			rc = add_warning(ret, finding->text, err);
 	}
 	return rc;
 }
@@ -106,14 +109,14 @@ static int find_image(const struct tree *tree, const struct tree_node **ret, str
 }
 
 /* The image must be a bzImage, and of the version that its name says. */
-static int check_image(const struct tree_node *node, const char *version, struct err *err)
+static int read_image(
+	const struct tree_node *node, const char *version, struct buf *ret, struct err *err)
 {
-	BUF_AUTO image = {0};
 	struct bzimage bz;
-	int rc = read_content(node, node->name, KERNEL_BYTES_MAX, &image, err);
+	int rc = read_content(node, node->name, KERNEL_BYTES_MAX, ret, err);
 
 	if (rc == 0)
-		rc = bzimage_parse(image.data, image.len, &bz, err);
+		rc = bzimage_parse(ret->data, ret->len, &bz, err);
 	if (rc != 0)
 		return err_wrap(err, "boot/%s", node->name);
 	size_t n = strlen(version);
@@ -260,16 +263,15 @@ static int find_and_check(const struct tree *tree, const struct recipe *recipe,
 
 	if (rc != 0)
 		return rc;
-	kernel->image = &image->inode->content;
 	kernel->version = strdup(image->name + strlen(IMAGE_PREFIX));
 	if (kernel->version == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
-	rc = check_image(image, kernel->version, err);
+	rc = read_image(image, kernel->version, &kernel->image, err);
 	if (rc == 0)
 		rc = read_config(tree, kernel->version, &config, err);
 	if (rc == 0)
 		rc = fill_modules(tree, kernel, err);
-	return rc != 0 ? rc : check_config(&config, recipe, kernel, err);
+	return rc != 0 ? rc : kernel_check(&config, recipe, kernel, err);
 }
 
 int kernel_find(
@@ -280,6 +282,41 @@ int kernel_find(
 
 	if (rc != 0)
 		return err_wrap(err, "%s", recipe->path);
+	*ret = kernel;
+	kernel = (struct kernel){0};
+	return 0;
+}
+
+static int take(const struct recipe *recipe, struct buf *image, const char *what,
+	const struct kconfig *config, struct kernel *kernel, struct err *err)
+{
+	struct bzimage bz;
+	int rc = bzimage_parse(image->data, image->len, &bz, err);
+
+	if (rc != 0)
+		return err_wrap(err, "%s", what);
+	kernel->version = strndup(bz.version, strcspn(bz.version, " "));
+	if (kernel->version == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (kernel->version[0] == '\0')
+		return err_fail(err, -EBADMSG, "%s: a bzImage that names no version", what);
+	kernel->modules.version = kernel->version;
+	rc = kernel_check(config, recipe, kernel, err);
+	if (rc != 0)
+		return rc;
+	kernel->image = *image;
+	*image = (struct buf){0};
+	return 0;
+}
+
+int kernel_take(const struct recipe *recipe, struct buf *image, const char *what,
+	const struct kconfig *config, struct kernel *ret, struct err *err)
+{
+	KERNEL_AUTO kernel = {0};
+	int rc = take(recipe, image, what, config, &kernel, err);
+
+	if (rc != 0)
+		return rc;
 	*ret = kernel;
 	kernel = (struct kernel){0};
 	return 0;
@@ -298,5 +335,7 @@ void kernel_done(struct kernel *kernel)
 		free(kernel->warnings[i]);
 	free(kernel->warnings);
 	free(kernel->version);
+	buf_done(&kernel->image);
+	kernel_build_done(&kernel->built);
 	*kernel = (struct kernel){0};
 }

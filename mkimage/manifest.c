@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "lib/io.h"
 #include "lib/json.h"
 
 #define SOURCE_BYTES_MAX (512u << 20)
@@ -120,6 +121,19 @@ static int add_sources(struct manifest *manifest, const struct recipe *recipe, s
 		rc = add_source(manifest, recipe, &recipe->policy.source, "policy", err);
 	if (rc == 0 && recipe->agent.present)
 		rc = add_source(manifest, recipe, &recipe->agent.source, "agent", err);
+	return rc;
+}
+
+int manifest_file(struct manifest *manifest, const char *as, const char *path, struct err *err)
+{
+	unsigned char sha256[SHA256_SIZE];
+	uint64_t size;
+	int rc = io_digest_file(path, DIGEST_SHA256, sha256, &size, err);
+
+	if (rc == 0)
+		add_input(manifest,
+			json_pack("{s:s, s:s, s:I, s:o}", "kind", "file", "name", as, "size_bytes",
+				(json_int_t)size, "sha256", json_doc_hex_new(sha256, SHA256_SIZE)));
 	return rc;
 }
 

@@ -36,6 +36,10 @@ void manifest_done(struct manifest *manifest);
 void manifest_tool(struct manifest *manifest, const char *name, const char *version,
 	const unsigned char *sha256);
 
+/* A file of the build machine, under the role @as; its place stays out of the document. */
+int manifest_file(
+	struct manifest *manifest, const char *as, const char *path, struct err *err) MUST_CHECK;
+
 void manifest_output(struct manifest *manifest, const char *name, uint64_t size_bytes,
 	const unsigned char sha256[SHA256_SIZE]);
 

@@ -129,6 +129,9 @@ int recipe_read_capabilities(const struct toml *value, void *dst, struct err *er
 void recipe_xattrs_done(struct recipe_xattrs *xattrs);
 
 /* The sections about the guest's tree (recipe-tree.c), all into the struct recipe at @dst. */
+int recipe_read_package_or_list(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+int recipe_read_kernel(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+void recipe_kernel_done(struct recipe_kernel *kernel);
 int recipe_read_dirs(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_files(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_links(const struct toml *value, void *dst, struct err *err) MUST_CHECK;

@@ -31,8 +31,6 @@ static const struct recipe_word component_word = {
 	"a component of an archive", LOWER UPPER DIGIT, LOWER UPPER DIGIT "._+-/", 1, 64};
 static const struct recipe_word package_word = {
 	"a package name", LOWER DIGIT, LOWER DIGIT "+-.", 2, 128};
-static const struct recipe_word module_word = {
-	"a kernel module's name", LOWER UPPER DIGIT, LOWER UPPER DIGIT "_-", 1, 64};
 /* What a systemd unit's instance and a disk's serial number can hold, "extension-" before it. */
 static const struct recipe_word extension_name_word = {
 	"the name of an extension, at most 10 of letters, digits, - and _", LOWER UPPER DIGIT,
@@ -41,7 +39,6 @@ static const struct recipe_word cpu_word = {
 	"a CPU model", LOWER UPPER DIGIT, LOWER UPPER DIGIT "._+-", 1, 64};
 
 static const char *const architectures[] = {"amd64", NULL};
-static const char *const compressions[] = {"zstd", "gzip", "none", NULL};
 static const char *const root_types[] = {"erofs", "ext4", NULL};
 /* Those whose tree the recipe's initrd can use: alone in the second partition. */
 static const char *const layouts[] = {"kata-mbr", "kata-dax", "one-disk", NULL};
@@ -50,22 +47,19 @@ static const char *const tees[] = {"snp", "tdx", NULL};
 WORD_READER(distribution)
 WORD_READER(component)
 WORD_READER(package)
-WORD_READER(module)
 WORD_READER(cpu)
 WORD_READER(extension_name)
 LIST_READER(components, read_component)
 LIST_READER(packages, read_package)
-LIST_READER(modules, read_module)
 LIST_READER(cpus, read_cpu)
 CHOICE_READER(architecture, architectures)
-CHOICE_READER(compression, compressions)
 CHOICE_READER(root_type, root_types)
 CHOICE_READER(layout, layouts)
 LINE_READER(description, DESCRIPTION_MAX)
 LINE_READER(append, APPEND_MAX)
 
 /* A list of packages, or one package as a string. */
-static int read_package_or_list(const struct toml *value, void *dst, struct err *err)
+int recipe_read_package_or_list(const struct toml *value, void *dst, struct err *err)
 {
 	struct recipe_strings *list = dst;
 
@@ -159,27 +153,6 @@ static int read_packages_section(const struct toml *value, void *dst, struct err
 	int rc = toml_fields(value, packages_fields, dst, err);
 
 	return rc != 0 ? rc : check_install(value, dst, err);
-}
-
-#define IN_KERNEL(member) (offsetof(struct recipe, kernel.member) - offsetof(struct recipe, kernel))
-static const struct toml_field kernel_fields[] = {
-	{"suite", IN_KERNEL(packages.suite_name), recipe_read_name, true},
-	{"package", IN_KERNEL(packages.install), read_package_or_list, true},
-	{"modules", IN_KERNEL(modules), read_modules, false},
-	{"compression", IN_KERNEL(compression), read_compression, false},
-	TOML_FIELDS_END,
-};
-
-static int read_kernel(const struct toml *value, void *dst, struct err *err)
-{
-	int rc = toml_fields(value, kernel_fields, dst, err);
-	unsigned char *base = dst;
-
-	if (rc != 0)
-		return rc;
-	*(bool *)(void *)(base + IN_KERNEL(present)) = true;
-	return check_install(
-		value, (struct recipe_packages *)(void *)(base + IN_KERNEL(packages)), err);
 }
 
 static int read_salt(const struct toml *value, void *dst, struct err *err)
@@ -430,7 +403,7 @@ static int read_firmware_package(const struct toml *value, void *dst, struct err
 {
 	int rc = toml_expect(value, TOML_STRING, err);
 
-	return rc != 0 ? rc : read_package_or_list(value, dst, err);
+	return rc != 0 ? rc : recipe_read_package_or_list(value, dst, err);
 }
 
 static const struct toml_field firmware_fields[] = {
@@ -491,7 +464,7 @@ static const struct toml_field recipe_fields[] = {
 	{"timestamp", offsetof(struct recipe, timestamp), read_timestamp, true},
 	{"suite", 0, recipe_read_suites, false},
 	{"packages", offsetof(struct recipe, packages), read_packages_section, false},
-	{"kernel", offsetof(struct recipe, kernel), read_kernel, false},
+	{"kernel", 0, recipe_read_kernel, false},
 	{"extension", offsetof(struct recipe, extension), read_extension, false},
 	{"kata", offsetof(struct recipe, kata), read_kata, false},
 	{"source", 0, read_imports, false},
@@ -582,7 +555,7 @@ static int set_defaults(struct recipe *recipe, struct err *err)
 	int rc = recipe_default(&recipe->description, "", err);
 
 	if (rc == 0)
-		rc = recipe_default(&recipe->kernel.compression, compressions[0], err);
+		rc = recipe_default(&recipe->kernel.compression, "zstd", err);
 	if (rc == 0)
 		rc = recipe_default(&recipe->rootfs.type, root_types[0], err);
 	if (rc == 0)
@@ -770,9 +743,9 @@ static void launches_done(struct recipe *recipe)
 void recipe_done(struct recipe *recipe)
 {
 	char *owned[] = {recipe->path, recipe->dir, recipe->variant, recipe->name, recipe->identity,
-		recipe->description, recipe->architecture, recipe->kernel.compression,
-		recipe->rootfs.type, recipe->layout, recipe->append, recipe->extension.name,
-		recipe->kata.directory, recipe->kata.kernel_params};
+		recipe->description, recipe->architecture, recipe->rootfs.type, recipe->layout,
+		recipe->append, recipe->extension.name, recipe->kata.directory,
+		recipe->kata.kernel_params};
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
 		free(owned[i]);
@@ -784,8 +757,7 @@ void recipe_done(struct recipe *recipe)
 	}
 	free(recipe->suites);
 	packages_done(&recipe->packages);
-	packages_done(&recipe->kernel.packages);
-	recipe_strings_done(&recipe->kernel.modules);
+	recipe_kernel_done(&recipe->kernel);
 	recipe_strings_done(&recipe->extension.provided);
 	recipe_strings_done(&recipe->rootfs.remove);
 	documents_done(recipe);

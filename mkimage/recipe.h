@@ -178,6 +178,27 @@ struct recipe_kata {
 	char *kernel_params; /* NULL: the configuration's own stay */
 };
 
+/* [kernel.build]: the kernel is compiled from its source. */
+struct recipe_kernel_build {
+	bool present;
+	struct recipe_strings fragments; /* of its configuration, relative to the recipe */
+	char *config;			 /* what they resolve to: a lock, relative to the recipe */
+};
+
+/* [kernel]: a package's kernel; a file, or a member of the archive that is the file; or with build the source in either. */
+struct recipe_kernel {
+	bool present;
+	struct recipe_packages packages; /* set "kernel" */
+	struct recipe_source source;	 /* where there is no package */
+	char *member;			 /* in the archive or, of a build, in the package */
+	struct recipe_source config;	 /* of a file that carries none */
+	struct recipe_kernel_build build;
+	bool initrd; /* it sets dm-verity up; else the kernel does (DM_INIT) */
+	struct recipe_strings
+		modules;   /* loaded by the initrd, in this order, their dependencies first */
+	char *compression; /* of the initrd: "zstd", "gzip" or "none" */
+};
+
 /* [firmware.NAME]: a member of a package, or a file. */
 struct recipe_firmware {
 	char *name; /* "snp", "tdx" */
@@ -227,13 +248,7 @@ struct recipe {
 	struct recipe_packages packages; /* set "rootfs" */
 	struct recipe_extension extension;
 	struct recipe_kata kata;
-	struct {
-		bool present;
-		struct recipe_packages packages; /* set "kernel" */
-		struct recipe_strings
-			modules; /* loaded by the initrd, in this order, their dependencies first */
-		char *compression; /* of the initrd: "zstd", "gzip" or "none" */
-	} kernel;
+	struct recipe_kernel kernel;
 	struct {
 		char *type; /* "erofs" or "ext4" */
 		bool has_salt;

@@ -179,6 +179,7 @@ static int read_control(int fd, const struct member *member, const struct source
 
 	own.what = "control.tar";
 	own.allow = 0;
+	own.only = "control";
 	int rc = source_archive_read(
 		fd, member->off, member->size_bytes, &own, spool, &archive, err);
 

@@ -7,6 +7,7 @@
 #include "lib/buf.h"
 #include "lib/wr.h"
 #include "tests/tap.h"
+#include "tests/unit/must.h"
 
 #define RELEASE "6.12.1-cloud"
 #define HEAD	"schema = \"assay-recipe/1\"\nname = \"t\"\narchitecture = \"amd64\"\ntimestamp = 77\n"
@@ -27,23 +28,6 @@ static const char good_config[] =
 	"CONFIG_DM_CRYPT=y\nCONFIG_DM_INTEGRITY=y\nCONFIG_CRYPTO_XTS=y\nCONFIG_EXT4_FS=y\n"
 	"CONFIG_EFI_PARTITION=y\n# CONFIG_NUMA is not set\n"
 	"CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY=y\nCONFIG_LOCALVERSION=\"y\"\n";
-
-static void must(int rc, const struct err *err)
-{
-	if (rc != 0) {
-		printf("Bail out! %s\n", err->msg);
-		exit(1);
-	}
-}
-
-static void refuses(int rc, int code, const struct err *err, const char *needle, const char *what)
-{
-	bool good = rc == code && strstr(err->msg, needle) != NULL;
-
-	ok(good, "%s", what);
-	if (!good)
-		printf("#   %d \"%s\", want %d \"%s\"\n", rc, err->msg, code, needle);
-}
 
 static void put(struct tree *tree, const char *path, const void *bytes, size_t n)
 {
@@ -122,7 +106,7 @@ static void test_found(void)
 	kernel_tree(&tree, good_config);
 	must(find(&tree, KERNEL("") SNP, &kernel, &err), &err);
 	is_str(kernel.version, RELEASE, "the release");
-	is_int((long long)kernel.image->size_bytes, 4096, "the image");
+	is_int((long long)kernel.image.len, 4096, "the image");
 	is_int((long long)kernel.warning_count, 0, "nothing to warn of");
 	is_int((long long)kernel.modules.count, 2, "the files of its modules directory");
 	is_str(kernel.modules.version, RELEASE, "of that release");
