@@ -329,20 +329,36 @@ int gpt_parse(const unsigned char head[GPT_HEAD_SIZE], const unsigned char tail[
 	return rc;
 }
 
-void gpt_event(const unsigned char head[GPT_HEAD_SIZE], struct buf *ret)
+static bool entry_used(const unsigned char *entry)
 {
 	static const unsigned char unused[GUID_SIZE];
+
+	return memcmp(entry, unused, GUID_SIZE) != 0;
+}
+
+void gpt_event(const unsigned char head[GPT_HEAD_SIZE], struct buf *ret)
+{
 	const unsigned char *entries = head + 2 * GPT_SECTOR_SIZE;
 	unsigned char count[8];
 	struct wr wr = wr_init(count, sizeof(count));
 	uint64_t used = 0;
 
 	for (size_t i = 0; i < GPT_PARTITIONS_MAX; i++)
-		used += memcmp(entries + i * ENTRY_SIZE, unused, GUID_SIZE) != 0;
+		used += entry_used(entries + i * ENTRY_SIZE);
 	wr_le64(&wr, used);
 	buf_add(ret, head + GPT_SECTOR_SIZE, HEADER_SIZE);
 	buf_add(ret, count, sizeof(count));
 	for (size_t i = 0; i < GPT_PARTITIONS_MAX; i++)
-		if (memcmp(entries + i * ENTRY_SIZE, unused, GUID_SIZE) != 0)
+		if (entry_used(entries + i * ENTRY_SIZE))
 			buf_add(ret, entries + i * ENTRY_SIZE, ENTRY_SIZE);
+}
+
+unsigned gpt_number(const unsigned char head[GPT_HEAD_SIZE], size_t i)
+{
+	const unsigned char *entries = head + 2 * GPT_SECTOR_SIZE;
+
+	for (unsigned slot = 0; slot < GPT_PARTITIONS_MAX; slot++)
+		if (entry_used(entries + slot * ENTRY_SIZE) && i-- == 0)
+			return slot + 1;
+	return 0;
 }

@@ -76,4 +76,7 @@ int gpt_parse(const unsigned char head[GPT_HEAD_SIZE], const unsigned char tail[
  * u64 count, the entries in use. */
 void gpt_event(const unsigned char head[GPT_HEAD_SIZE], struct buf *ret);
 
+/* The place in the table, from 1, of the @i-th entry in use, from 0; 0 when there is none. */
+unsigned gpt_number(const unsigned char head[GPT_HEAD_SIZE], size_t i);
+
 #endif

@@ -5,7 +5,8 @@
  *   0           | 2    | "MZ"
  *   0x3c        | 4    | offset P of the PE header
  *   P           | 4    | "PE\0\0"
- *   P+4         | 20   | COFF header: machine, number of sections, ..., optional header size, ...
+ *   P+4         | 20   | COFF header: machine, number of sections, time, offset and number of symbols (18 bytes
+ *               |      | each, strings behind them), optional header size, ...
  *   P+24        | -    | optional header: magic 0x10b (PE32) or 0x20b (PE32+), ...
  *   -           | 40n  | section headers
  * and in the optional header
@@ -30,6 +31,7 @@
 #define DIRECTORIES_MAX	  16
 #define DIR_SECURITY	  4
 #define SECTION_SIZE	  40
+#define SYMBOL_SIZE	  18
 /* edk2 reads a whole PE32+ header with 16 directories, present or not. */
 #define HEADER_UNION_SIZE (COFF_SIZE + COUNT_PE32_PLUS + 4 + DIRECTORIES_MAX * DIRECTORY_SIZE)
 
@@ -145,7 +147,7 @@ int pe_parse(const void *image, size_t len, struct pe *ret, struct err *err)
 	struct rd whole = rd_init(image, len);
 	struct pe pe = {.count = 0};
 	struct rd rd;
-	uint32_t directories = 0, count, optional_size, fixed;
+	uint32_t directories = 0, count, optional_size, fixed, symbols, symbol_count;
 	uint64_t table;
 	size_t at;
 	int rc;
@@ -156,10 +158,14 @@ int pe_parse(const void *image, size_t len, struct pe *ret, struct err *err)
 	rd_skip(&rd, 4);
 	pe.machine = rd_le16(&rd);
 	count = rd_le16(&rd);
-	rd_skip(&rd, 12);
+	rd_skip(&rd, 4);
+	symbols = rd_le32(&rd);
+	symbol_count = rd_le32(&rd);
 	optional_size = rd_le16(&rd);
 	if (rd.bad)
 		return err_fail(err, -EBADMSG, "PE image: headers cut short");
+	if (symbols != 0)
+		pe.strings_offset = symbols + (uint64_t)symbol_count * SYMBOL_SIZE;
 	if (count > PE_SECTIONS_MAX)
 		return err_fail(err, -EBADMSG, "PE image: %" PRIu32 " sections, at most %d", count,
 			PE_SECTIONS_MAX);
@@ -205,4 +211,35 @@ void pe_section_memory(const void *image, const struct pe_section *section, stru
 	memset(to, 0, section->virtual_size);
 	if (n > 0)
 		memcpy(to, (const unsigned char *)image + section->raw_offset, n);
+}
+
+/* A name of "/123": where it stands in the table; 0 for others. */
+static uint32_t long_name_offset(const char *name)
+{
+	uint32_t offset = 0;
+
+	if (name[0] != '/')
+		return 0;
+	for (const char *c = name + 1; *c != '\0'; c++) {
+		if (*c < '0' || *c > '9')
+			return 0;
+		offset = offset * 10 + (uint32_t)(*c - '0');
+	}
+	return offset;
+}
+
+const struct pe_section *pe_section_long(
+	const void *image, size_t len, const struct pe *pe, const char *name)
+{
+	struct rd whole = rd_init(image, len);
+	size_t n = strlen(name) + 1;
+
+	for (size_t i = 0; i < pe->count && pe->strings_offset != 0; i++) {
+		uint32_t offset = long_name_offset(pe->sections[i].name);
+		struct rd text = rd_at(&whole, pe->strings_offset + offset, n);
+
+		if (offset != 0 && !text.bad && memcmp(text.base, name, n) == 0)
+			return &pe->sections[i];
+	}
+	return NULL;
 }

@@ -30,6 +30,7 @@ struct pe {
 	size_t security_offset;	   /* of the certificates' 8-byte directory entry; 0: none */
 	uint32_t security_address; /* file offset of the certificates */
 	uint32_t security_size;	   /* 0: unsigned */
+	uint64_t strings_offset;   /* of the table of long section names; 0: none */
 	uint32_t headers_size;	   /* SizeOfHeaders */
 	uint32_t image_size;	   /* SizeOfImage */
 	struct pe_section sections[PE_SECTIONS_MAX]; /* in file order of their headers */
@@ -47,6 +48,11 @@ int pe_parse(const void *image, size_t len, struct pe *ret, struct err *err) MUS
 /* The section of this name, or NULL when there is none; the first one when there are several.
  * Borrowed. */
 const struct pe_section *pe_section(const struct pe *pe, const char *name);
+
+/* The section whose name, of more than 8 characters, stands in the string table of @image as linkers
+ * of the GNU kind put it there, or NULL. Borrowed. */
+const struct pe_section *pe_section_long(
+	const void *image, size_t len, const struct pe *pe, const char *name);
 
 /* Appends a section as it stands in memory, virtual_size bytes: what the file has of it, then zeros. */
 void pe_section_memory(const void *image, const struct pe_section *section, struct buf *ret);

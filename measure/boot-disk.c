@@ -7,12 +7,15 @@
 #include <sys/mman.h>
 
 #include "lib/io.h"
+#include "measure/boot-grub.h"
+#include "measure/boot-shim.h"
 #include "measure/boot-uki.h"
 
 #define PCR_BOOT_LOADER	       4
 #define PCR_BOOT_LOADER_CONFIG 5
 #define IMAGE_MAX	       (1u << 30)
 #define FALLBACK	       "EFI/BOOT/BOOTX64.EFI"
+#define SECOND_STAGE	       "EFI/BOOT/grubx64.efi"
 #define UKI_EXTRA	       FALLBACK ".extra.d"
 
 void boot_disk_done(struct boot_disk *disk)
@@ -142,6 +145,8 @@ static const struct {
 	enum boot_flow flow;
 } flows[] = {
 	{"uki", BOOT_UKI},
+	{"grub", BOOT_GRUB},
+	{"shim-grub", BOOT_SHIM_GRUB},
 };
 
 bool boot_flow_find(const char *name, enum boot_flow *ret)
@@ -213,6 +218,53 @@ static int run_uki(const struct boot_disk *disk, const struct buf *image, struct
 	return rc != 0 ? rc : boot_uki(image->data, image->len, log, err);
 }
 
+static int run_grub(const struct boot_input *in, const struct boot_disk *disk,
+	const struct buf *image, bool shim_loads, struct boot_log *log, struct err *err)
+{
+	const struct boot_grub_input grub = {.disk = disk,
+		.image = image->data,
+		.len = image->len,
+		.shim_loads = shim_loads,
+		.commands = in->grub_commands,
+		.files = in->grub_files,
+		.file_count = in->grub_file_count};
+
+	return boot_grub(&grub, log, err);
+}
+
+/* What makes shim do something else than to start the second stage. */
+static int refuse_shim_file(void *arg, const struct fat_entry *entry, struct err *err)
+{
+	static const char *const names[] = {"fbx64.efi", "shim_certificate", "revocations"};
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncasecmp(entry->name, names[i], strlen(names[i])) == 0)
+			return err_fail(err, -ENOTSUP,
+				"EFI/BOOT/%s: what shim does with it is not predicted",
+				entry->name);
+	return 0;
+}
+
+static int run_shim(const struct boot_input *in, const struct boot_disk *disk,
+	const struct buf *image, struct boot_log *log, struct err *err)
+{
+	struct fat_entry entry;
+	BUF_AUTO grub = {0};
+	bool found, loads;
+	int rc = fat_find(&disk->fat, "EFI/BOOT", &found, &entry, err);
+
+	if (rc == 0 && found)
+		rc = fat_list(&disk->fat, &entry, refuse_shim_file, NULL, err);
+	if (rc == 0)
+		rc = boot_shim(image->data, image->len, log, &loads, err);
+	if (rc == 0)
+		rc = boot_disk_read(disk, SECOND_STAGE, &grub, err);
+	if (rc == 0)
+		rc = boot_log_image(log, SECOND_STAGE, grub.data, grub.len, err);
+	return rc != 0 ? rc : run_grub(in, disk, &grub, loads, log, err);
+}
+
 static int run_flow(const struct boot_input *in, const struct boot_disk *disk, struct boot_log *log,
 	struct err *err)
 {
@@ -225,6 +277,10 @@ static int run_flow(const struct boot_input *in, const struct boot_disk *disk, s
 		return rc;
 	if (in->flow == BOOT_UKI)
 		return run_uki(disk, &image, log, err);
+	if (in->flow == BOOT_GRUB)
+		return run_grub(in, disk, &image, false, log, err);
+	if (in->flow == BOOT_SHIM_GRUB)
+		return run_shim(in, disk, &image, log, err);
 	return err_fail(err, -EINVAL, "a boot that is not from a disk");
 }
 

@@ -18,9 +18,8 @@ struct boot_disk {
 	const char *path; /* borrowed */
 	void *bytes;	  /* owned mapping */
 	size_t size_bytes;
-	struct gpt *gpt;   /* owned */
-	size_t esp;	   /* which of its partitions; GRUB counts from 1 by table slot */
-	unsigned esp_slot; /* of the table, from 1 */
+	struct gpt *gpt; /* owned */
+	size_t esp;	 /* which of its partitions */
 	struct fat fat;
 };
 
@@ -44,9 +43,11 @@ int boot_disk_has(
 enum boot_flow {
 	BOOT_DIRECT, /* no disk: direct.h */
 	BOOT_UKI,
+	BOOT_GRUB,
+	BOOT_SHIM_GRUB,
 };
 
-#define BOOT_FLOW_NAMES ", uki" /* those that boot_flow_find takes, for errors */
+#define BOOT_FLOW_NAMES ", uki, grub, shim-grub" /* those that boot_flow_find takes, for errors */
 
 /* The flow of this name; false when there is none. */
 bool boot_flow_find(const char *name, enum boot_flow *ret);
@@ -54,6 +55,10 @@ bool boot_flow_find(const char *name, enum boot_flow *ret);
 struct boot_input {
 	enum boot_flow flow;
 	const char *disk; /* path of the image */
+	/* For GRUB, as boot-grub.h has them. */
+	const char *grub_commands;
+	const char *const *grub_files;
+	size_t grub_file_count;
 };
 
 /* Adds all events of the boot to @log, zeroed but for its protocol. */

@@ -38,13 +38,14 @@ static int check_cmdline(const struct boot_linux *boot, const struct bzimage *bz
 	return 0;
 }
 
-static int add_options(const char *cmdline, struct boot_log *log, struct err *err)
+static int add_options(const struct boot_linux *boot, struct boot_log *log, struct err *err)
 {
 	BUF_AUTO options = {0};
+	size_t n = strlen(boot->cmdline) + !boot->without_nul;
 	int rc;
 
-	for (size_t i = 0; i <= strlen(cmdline); i++)
-		buf_add(&options, (char[2]){cmdline[i], '\0'}, 2);
+	for (size_t i = 0; i < n; i++)
+		buf_add(&options, (char[2]){boot->cmdline[i], '\0'}, 2);
 	rc = buf_check(&options, err);
 	return rc != 0 ? rc
 		       : boot_log_data(log, PCR_KERNEL, "EV_EVENT_TAG",
@@ -66,7 +67,7 @@ int boot_linux_stub(const struct boot_linux *boot, struct boot_log *log, struct 
 	if (rc != 0 || !boot_log_measures(log, boot->kernel, boot->kernel_bytes))
 		return rc;
 	if (boot->cmdline != NULL)
-		rc = add_options(boot->cmdline, log, err);
+		rc = add_options(boot, log, err);
 	if (rc == 0 && boot->initrd_unknown != NULL)
 		return boot_log_unknown(
 			log, PCR_KERNEL, "EV_EVENT_TAG", "initrd", boot->initrd_unknown, err);

@@ -3,6 +3,7 @@
 #ifndef MEASURE_BOOT_LINUX_H
 #define MEASURE_BOOT_LINUX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct boot_linux {
 	const unsigned char *kernel; /* the bzImage file, borrowed */
 	size_t kernel_bytes;
 	const char *cmdline;	     /* printable ASCII; NULL: no load options */
+	bool without_nul;	     /* the loader does not count the NUL at its end */
 	const unsigned char *initrd; /* as the loader hands it over by LoadFile2, borrowed */
 	size_t initrd_bytes;	     /* 0: none */
 	const char *initrd_unknown;  /* static: why its bytes are not known; NULL: they are */

@@ -19,7 +19,8 @@
 
 struct options {
 	const char *firmware, *kernel, *initrd, *cmdline, *cmdline_file;
-	const char *boot, *disk;
+	const char *boot, *disk, *grub_commands;
+	struct opt_list grub_files;
 	const char *vmm, *order, *acpi, *qemu, *memory, *vcpus, *only, *format;
 	struct opt_list events, qemu_args;
 	bool explain;
@@ -239,6 +240,9 @@ static int load(struct request *request, struct err *err)
 	request->input.vmm = o->vmm;
 	request->input.boot = o->boot;
 	request->input.disk = o->disk;
+	request->input.grub_commands = o->grub_commands;
+	request->input.grub_files = o->grub_files.items;
+	request->input.grub_file_count = o->grub_files.count;
 	request->input.runtime_events = o->events.items;
 	request->input.runtime_event_count = o->events.count;
 	rc = read_memory(request, err);
@@ -426,7 +430,8 @@ static int make_json(const struct request *request, struct buf *to, struct err *
 	if (!set_file(inputs, "firmware", o->firmware, err, &rc) ||
 		!set_file(inputs, "kernel", o->kernel, err, &rc) ||
 		!set_file(inputs, "initrd", o->initrd, err, &rc) ||
-		!set_file(inputs, "disk", o->disk, err, &rc))
+		!set_file(inputs, "disk", o->disk, err, &rc) ||
+		!set_file(inputs, "grub_commands", o->grub_commands, err, &rc))
 		return rc != 0 ? rc : err_fail(err, -EINVAL, "a file name that is not UTF-8");
 	if (request->input.cmdline != NULL &&
 		!set(inputs, "cmdline", json_pack("{s:s}", "text", request->input.cmdline)))
@@ -488,11 +493,18 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"cmdline", 'c', OPT_TEXT, &o.cmdline, "TEXT", "kernel command line"},
 		{"cmdline-file", 0, OPT_STR, &o.cmdline_file, "FILE",
 			"the same from a file, byte for byte"},
-		{"boot", 0, OPT_STR, &o.boot, "direct|uki",
+		{"boot", 0, OPT_STR, &o.boot, "direct|uki|grub|shim-grub",
 			"what the firmware starts: the kernel, or a loader from a disk; direct "
 			"unless given"},
 		{"disk", 0, OPT_STR, &o.disk, "IMAGE",
 			"disk with a GPT and an EFI system partition, for the latter"},
+		{"grub-commands", 0, OPT_STR, &o.grub_commands, "FILE",
+			"what GRUB does, one thing a line as its events say; unless given, "
+			"grub.cfg "
+			"is run, which must be simple"},
+		{"grub-file", 0, OPT_LIST, &o.grub_files, "NAME=PATH",
+			"a file that GRUB finds under NAME beyond the EFI system partition; "
+			"repeatable"},
 		{"memory", 'm', OPT_STR, &o.memory, "SIZE[,SIZE...]", "guest memory, 2G or 512M"},
 		{"vcpus", 'n', OPT_STR, &o.vcpus, "N[,N-N...]",
 			"vCPU counts; RTMR0 alone depends on them"},
@@ -505,7 +517,8 @@ int cmd_measure_tdx(int argc, char **argv)
 		{"qemu-arg", 0, OPT_LIST, &o.qemu_args, "ARGUMENT",
 			"for it: -device, -machine, -cpu, ... and their values; repeatable"},
 		{"runtime-event", 0, OPT_LIST, &o.events, "KIND:VALUE",
-			"event in RTMR3: dstack:NAME:HEX, aael:D O C, image:sha256:HEX, file:PATH, text:..., digest:HEX; "
+			"event in RTMR3: dstack:NAME:HEX, aael:D O C, image:sha256:HEX, file:PATH, "
+			"text:..., digest:HEX; "
 			"repeatable"},
 		{"mrtd-order", 0, OPT_STR, &o.order, "single|two",
 			"how pages are added; as the VMM does unless given"},
@@ -528,5 +541,6 @@ int cmd_measure_tdx(int argc, char **argv)
 	request_done(&request);
 	opt_list_done(&o.events);
 	opt_list_done(&o.qemu_args);
+	opt_list_done(&o.grub_files);
 	return status;
 }

@@ -57,7 +57,7 @@ static bool from_disk(const struct tdx_input *in)
 
 static int check_boot(const struct tdx_input *in, struct err *err)
 {
-	enum boot_flow flow;
+	enum boot_flow flow = BOOT_DIRECT;
 
 	if (from_disk(in) && !boot_flow_find(in->boot, &flow))
 		return err_fail(
@@ -68,6 +68,9 @@ static int check_boot(const struct tdx_input *in, struct err *err)
 		return err_fail(err, -EINVAL, "a disk image, but a direct boot");
 	if (from_disk(in) && in->kernel != NULL)
 		return err_fail(err, -EINVAL, "a boot from a disk takes its kernel from there");
+	if ((in->grub_commands != NULL || in->grub_file_count > 0) &&
+		(!from_disk(in) || flow == BOOT_UKI))
+		return err_fail(err, -EINVAL, "commands or files of GRUB, which is not booted");
 	return 0;
 }
 
@@ -273,17 +276,18 @@ static int measure_rtmr0(const struct launch *launch, const struct tdx_size *sha
 	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
 }
 
-/* When firmware cannot be understood, each of its registers says why; a wanted one makes it an
- * error. */
-static int give_up(struct launch *launch, int rc, struct err *err)
+/* When firmware or a boot cannot be understood, each register from @first to RTMR2 says why; a wanted
+ * one makes it an error. */
+static int give_up(
+	struct launch *launch, enum tdx_register first, const char *what, int rc, struct err *err)
 {
 	static const struct rtmr none = {.derive = NULL};
 	const struct err why = *err;
 
-	for (int reg = TDX_RTMR0; reg <= TDX_RTMR2; reg++) {
+	for (enum tdx_register reg = first; reg <= TDX_RTMR2; reg++) {
 		*err = why;
 		if (settle(launch->in, &launch->common, reg, &none, rc, err) != 0)
-			return err_wrap(err, "%s", launch->in->firmware);
+			return err_wrap(err, "%s", what);
 	}
 	return 0;
 }
@@ -305,7 +309,7 @@ static int understand(struct launch *launch, struct err *err)
 		rc = secureboot_read(&launch->generation, firmware->data, firmware->len,
 			&launch->tdvf, launch->state, err);
 	if (rc != 0)
-		return give_up(launch, rc, err);
+		return give_up(launch, TDX_RTMR0, launch->in->firmware, rc, err);
 	launch->understood = true;
 	return 0;
 }
@@ -372,7 +376,10 @@ static int load_disk(struct launch *launch, struct err *err)
 	static const struct rtmr none = {.derive = NULL};
 	const struct tdx_input *in = launch->in;
 	BOOT_LOG_AUTO log = {.protocol = BOOT_CC};
-	struct boot_input boot = {.disk = in->disk};
+	struct boot_input boot = {.disk = in->disk,
+		.grub_commands = in->grub_commands,
+		.grub_files = in->grub_files,
+		.grub_file_count = in->grub_file_count};
 	int rc = understand(launch, err);
 
 	if (rc != 0 || !launch->understood)
@@ -380,14 +387,16 @@ static int load_disk(struct launch *launch, struct err *err)
 	launch->understood = false;
 	if (!boot_flow_find(in->boot, &boot.flow))
 		return err_fail(err, -EINVAL, "no boot \"%s\"", in->boot);
-	rc = check_disk(launch, err);
-	if (rc == 0)
-		rc = boot_disk_log(&boot, &log, err);
-	if (rc != 0)
-		return rc == -ENOTSUP ? give_up(launch, rc, err) : rc;
 	rc = err_fail(err, -ENOTSUP,
 		"it holds the boot options that the firmware makes of the machine's devices");
 	rc = settle(in, &launch->common, TDX_RTMR0, &none, rc, err);
+	if (rc != 0)
+		return rc;
+	rc = check_disk(launch, err);
+	if (rc == 0)
+		rc = boot_disk_log(&boot, &log, err);
+	if (rc == -ENOTSUP)
+		return give_up(launch, TDX_RTMR1, in->boot, rc, err);
 	if (rc == 0)
 		rc = extend(launch, &log, TDX_RTMR1, 1, err);
 	return rc != 0 ? rc : extend(launch, &log, TDX_RTMR2, 2, err);

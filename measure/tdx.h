@@ -44,8 +44,12 @@ struct tdx_input {
 	const char *cmdline;  /* without NUL; needs a kernel; NULL is the empty one */
 	const char *vmm;      /* profile name, "qemu-10.0"; tdx_vmm_next() lists them */
 	/* A boot from a disk image instead of a kernel: "uki", and so on (boot-disk.h). */
-	const char *boot;      /* NULL or "direct": a kernel */
-	const char *disk;      /* path of the image */
+	const char *boot; /* NULL or "direct": a kernel */
+	const char *disk; /* path of the image */
+	/* For GRUB (boot-grub.h): path of the list of what it does, or NULL, and "NAME=PATH". */
+	const char *grub_commands;
+	const char *const *grub_files;
+	size_t grub_file_count;
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
 	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables}, a
 	 * stock QEMU program of the VMM's version, or those that are built in; the latter two for
