@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/guid.h"
 
@@ -32,6 +33,14 @@ struct varstore {
  * for another kind of store. */
 int varstore_parse(
 	const void *volume, size_t len, struct varstore *ret, struct err *err) MUST_CHECK;
+
+/*
+ * The same from a JSON document of version 2, as virt-fw-vars writes and QEMU's uefi-vars device
+ * keeps it. The data are put into @storage, which must outlive @ret. -EBADMSG for a document of
+ * another form, -ENOTSUP for another version.
+ */
+int varstore_json_parse(const void *text, size_t len, struct varstore *ret, struct buf *storage,
+	struct err *err) MUST_CHECK;
 
 /* The live variable of this name and vendor GUID (a literal that guid_parse takes), or NULL;
  * borrowed. */

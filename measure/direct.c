@@ -129,7 +129,7 @@ int direct_rtmr1(const struct direct_boot *boot, struct rtmr *rtmr, struct err *
 	unsigned char digest[SHA384_SIZE];
 	int rc;
 
-	if (!boot->generation->separators)
+	if (boot->generation->separators == GENERATION_SEPARATORS_UNKNOWN)
 		return err_fail(err, -ENOTSUP,
 			"the firmware (%s) does not tell whether its second separator goes to "
 			"RTMR0 or RTMR1",
@@ -140,7 +140,7 @@ int direct_rtmr1(const struct direct_boot *boot, struct rtmr *rtmr, struct err *
 			"Authenticode of the kernel", digest, boot->kernel_bytes, err);
 	if (rc == 0)
 		rc = rtmr_action(rtmr, "Calling EFI Application from Boot Option", err);
-	if (rc == 0)
+	if (rc == 0 && boot->generation->separators == GENERATION_SEPARATORS_BOTH)
 		rc = rtmr_separator(rtmr, err);
 	if (rc == 0)
 		rc = rtmr_action(rtmr, "Exit Boot Services Invocation", err);

@@ -37,7 +37,7 @@
 static const struct generation dstack_generation = {
 	.cc_measurement = true,
 	.direct_boot = true,
-	.separators = true,
+	.separators = GENERATION_SEPARATORS_BOTH,
 	.initrd = GENERATION_INITRD_LAST,
 	.name = "pre202505",
 };
@@ -196,7 +196,7 @@ static int check_generation(const struct buf *firmware, struct warn *gaps, struc
 
 	if (rc != 0)
 		warn_add(gaps, "RTMR0: whether dstack knows the firmware's layout: %s", why.msg);
-	else if (generation.late_events)
+	else if (generation.fw_cfg || generation.smbios != GENERATION_SMBIOS_NONE)
 		return err_fail(err, -EINVAL,
 			"%s firmware: dstack computes RTMR0 of firmware before edk2-stable202505",
 			generation.name);

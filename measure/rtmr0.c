@@ -1,4 +1,4 @@
-/* RTMR0 of a direct boot (rtmr0.h). */
+/* RTMR0 of a boot (rtmr0.h). */
 #include "measure/rtmr0.h"
 
 #include <stdio.h>
@@ -8,17 +8,44 @@
 #include "lib/guid.h"
 #include "lib/io.h"
 #include "measure/hob.h"
+#include "measure/smbios.h"
 
 #define LOADER_MAX   (64u << 10)
 #define RSDP_MAX     64
 #define TABLES_MAX   (2u << 20)
+#define SMBIOS_MAX   (1u << 20)
+#define ITEM_MAX     (64u << 10)
 #define LOADER_ENTRY 128 /* bytes of one linker command */
+
+#define KIND_CONFIG "EV_PLATFORM_CONFIG_FLAGS"
+
+/* An item of another size is not looked at by firmware; 0: any. */
+static const struct {
+	const char *file, *what;
+	size_t bytes;
+} items[RTMR0_ITEMS] = {
+	[RTMR0_EXTRA_PCI_ROOTS] = {"etc/extra-pci-roots", "fw_cfg: etc/extra-pci-roots", 8},
+	[RTMR0_BOOT_MENU] = {NULL, "fw_cfg: BootMenu", 2},
+	[RTMR0_BOOT_MENU_WAIT] = {"etc/boot-menu-wait", "fw_cfg: etc/boot-menu-wait", 2},
+	[RTMR0_RESERVED_MEMORY_END] = {"etc/reserved-memory-end", "fw_cfg: etc/reserved-memory-end",
+		8},
+	[RTMR0_PCI_MMIO64] = {"opt/ovmf/X-PciMmio64Mb", "fw_cfg: opt/ovmf/X-PciMmio64Mb", 0},
+	[RTMR0_BOOT_ORDER] = {"bootorder", "fw_cfg: bootorder", 0},
+};
+
+const char *rtmr0_item_file(enum rtmr0_item item)
+{
+	return items[item].file;
+}
 
 void acpi_blobs_done(struct acpi_blobs *blobs)
 {
 	buf_done(&blobs->loader);
 	buf_done(&blobs->rsdp);
 	buf_done(&blobs->tables);
+	buf_done(&blobs->smbios);
+	for (size_t i = 0; i < RTMR0_ITEMS; i++)
+		buf_done(&blobs->item[i]);
 }
 
 static int read_blob(
@@ -32,6 +59,32 @@ static int read_blob(
 	return rc != 0 ? rc : io_read_file(buf_cstr(&path), max, ret, err);
 }
 
+/* The same of a file that need not be there. */
+static int read_optional(
+	const char *dir, const char *name, size_t max, struct buf *ret, struct err *err)
+{
+	int rc = read_blob(dir, name, max, ret, err);
+
+	if (rc != -ENOENT)
+		return rc;
+	*err = (struct err){.code = 0};
+	return 0;
+}
+
+static int check_blobs(const char *dir, const struct acpi_blobs *blobs, struct err *err)
+{
+	if (blobs->loader.len == 0 || blobs->loader.len % LOADER_ENTRY != 0)
+		return err_fail(err, -EBADMSG,
+			"%s/etc/table-loader: %zu bytes are no linker script", dir,
+			blobs->loader.len);
+	if (blobs->rsdp.len < 20 || memcmp(blobs->rsdp.data, "RSD PTR ", 8) != 0)
+		return err_fail(err, -EBADMSG, "%s/etc/acpi/rsdp: not an RSDP", dir);
+	if (blobs->tables.len < 36)
+		return err_fail(err, -EBADMSG, "%s/etc/acpi/tables: %zu bytes hold no table", dir,
+			blobs->tables.len);
+	return 0;
+}
+
 int acpi_blobs_read(const char *dir, struct acpi_blobs *ret, struct err *err)
 {
 	ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
@@ -41,20 +94,30 @@ int acpi_blobs_read(const char *dir, struct acpi_blobs *ret, struct err *err)
 		rc = read_blob(dir, "etc/acpi/rsdp", RSDP_MAX, &blobs.rsdp, err);
 	if (rc == 0)
 		rc = read_blob(dir, "etc/acpi/tables", TABLES_MAX, &blobs.tables, err);
+	if (rc == 0)
+		rc = check_blobs(dir, &blobs, err);
+	if (rc == 0)
+		rc = read_optional(dir, "etc/smbios/smbios-tables", SMBIOS_MAX, &blobs.smbios, err);
+	for (int i = 0; i < RTMR0_ITEMS && rc == 0; i++)
+		if (items[i].file != NULL)
+			rc = read_optional(dir, items[i].file, ITEM_MAX, &blobs.item[i], err);
 	if (rc != 0)
 		return rc;
-	if (blobs.loader.len == 0 || blobs.loader.len % LOADER_ENTRY != 0)
-		return err_fail(err, -EBADMSG,
-			"%s/etc/table-loader: %zu bytes are no linker script", dir,
-			blobs.loader.len);
-	if (blobs.rsdp.len < 20 || memcmp(blobs.rsdp.data, "RSD PTR ", 8) != 0)
-		return err_fail(err, -EBADMSG, "%s/etc/acpi/rsdp: not an RSDP", dir);
-	if (blobs.tables.len < 36)
-		return err_fail(err, -EBADMSG, "%s/etc/acpi/tables: %zu bytes hold no table", dir,
-			blobs.tables.len);
 	*ret = blobs;
 	blobs = (struct acpi_blobs){.loader = {.data = NULL}};
 	return 0;
+}
+
+int rtmr0_items_direct(struct acpi_blobs *blobs, struct err *err)
+{
+	static const char order[] = "/rom@genroms/linuxboot_dma.bin";
+
+	if (blobs->item[RTMR0_BOOT_MENU].len == 0)
+		buf_add(&blobs->item[RTMR0_BOOT_MENU], "\0\0", 2);
+	if (blobs->item[RTMR0_BOOT_ORDER].len == 0)
+		buf_add(&blobs->item[RTMR0_BOOT_ORDER], order, sizeof(order));
+	return blobs->item[RTMR0_BOOT_MENU].bad ? buf_check(&blobs->item[RTMR0_BOOT_MENU], err)
+						: buf_check(&blobs->item[RTMR0_BOOT_ORDER], err);
 }
 
 static int measure_hob(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
@@ -68,58 +131,65 @@ static int measure_hob(const struct rtmr0_input *in, struct rtmr *rtmr, struct e
 				 rtmr, "EV_EFI_HANDOFF_TABLES2", "TD HOB", hob.data, hob.len, err);
 }
 
-static int measure_acpi(const struct acpi_blobs *acpi, struct rtmr *rtmr, struct err *err)
+static int measure_items(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
 {
-	static const char kind[] = "EV_PLATFORM_CONFIG_FLAGS";
-	int rc = rtmr_data(
-		rtmr, kind, "ACPI: etc/table-loader", acpi->loader.data, acpi->loader.len, err);
+	int rc = 0;
 
+	for (size_t i = 0; i < RTMR0_ITEMS && in->generation->fw_cfg && rc == 0; i++) {
+		const struct buf *item = &in->acpi->item[i];
+
+		if (item->len > 0 && (items[i].bytes == 0 || item->len == items[i].bytes))
+			rc = rtmr_data(
+				rtmr, KIND_CONFIG, items[i].what, item->data, item->len, err);
+	}
+	return rc;
+}
+
+static int measure_acpi(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
+{
+	const struct acpi_blobs *acpi = in->acpi;
+	int rc;
+
+	if (!in->generation->acpi)
+		return 0;
+	rc = rtmr_data(rtmr, KIND_CONFIG, "ACPI: etc/table-loader", acpi->loader.data,
+		acpi->loader.len, err);
 	if (rc == 0)
-		rc = rtmr_data(
-			rtmr, kind, "ACPI: etc/acpi/rsdp", acpi->rsdp.data, acpi->rsdp.len, err);
+		rc = rtmr_data(rtmr, KIND_CONFIG, "ACPI: etc/acpi/rsdp", acpi->rsdp.data,
+			acpi->rsdp.len, err);
 	if (rc == 0)
-		rc = rtmr_data(rtmr, kind, "ACPI: etc/acpi/tables", acpi->tables.data,
+		rc = rtmr_data(rtmr, KIND_CONFIG, "ACPI: etc/acpi/tables", acpi->tables.data,
 			acpi->tables.len, err);
 	return rc;
 }
 
-/* The EFI_LOAD_OPTION that BDS makes of its built-in UiApp: attributes active, hidden and of the
- * application category; its file in the DXE volume. */
-static void make_uiapp(struct buf *ret)
+static int measure_smbios(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
 {
-	static const struct {
-		unsigned char header[4];
-		const char *guid;
-	} nodes[] = {
-		{{4, 7, 20, 0}, "7cb8bdc9-f8eb-4f34-aaea-3ee4af6516a1"}, /* volume */
-		{{4, 6, 20, 0}, "462caa21-7614-4503-836e-8ab6f4662331"}, /* file */
-	};
-	static const unsigned char end[4] = {0x7f, 0xff, 4, 0};
-	struct guid guid;
+	const struct buf *tables = &in->acpi->smbios;
+	BUF_AUTO table = {0};
+	int rc = smbios_measured(&in->generation->bios, tables->data, tables->len, &table, err);
 
-	buf_add(ret, "\x09\x01\0\0\x2c\0U\0i\0A\0p\0p\0\0\0", 18);
-	for (size_t i = 0; i < 2; i++) {
-		buf_add(ret, nodes[i].header, 4);
-		if (!guid_parse(nodes[i].guid, &guid))
-			ret->bad = true;
-		buf_add(ret, guid.bytes, GUID_SIZE);
-	}
-	buf_add(ret, end, sizeof(end));
+	return rc != 0 ? rc
+		       : rtmr_data(rtmr, "EV_EFI_HANDOFF_TABLES", "SMBIOS tables", table.data,
+				 table.len, err);
 }
 
-static int measure_boot_variables(struct rtmr *rtmr, struct err *err)
+static int check_machine(const struct rtmr0_input *in, struct err *err)
 {
-	static const char kind[] = "EV_EFI_VARIABLE_BOOT";
-	BUF_AUTO option = {0};
-	int rc;
+	const struct generation *generation = in->generation;
 
-	make_uiapp(&option);
-	rc = buf_check(&option, err);
-	if (rc == 0)
-		rc = rtmr_data(rtmr, kind, "BootOrder: 0000", "\0\0", 2, err);
-	if (rc == 0)
-		rc = rtmr_data(rtmr, kind, "Boot0000: UiApp", option.data, option.len, err);
-	return rc;
+	if (in->memory_bytes == 0)
+		return err_fail(err, -ENOTSUP, "the memory size is needed");
+	if (in->acpi == NULL)
+		return err_fail(err, -ENOTSUP, "the ACPI tables are needed");
+	if (generation->fw_cfg && (in->acpi->item[RTMR0_BOOT_MENU].len == 0))
+		return err_fail(err, -ENOTSUP, "the fw_cfg items are needed");
+	if (generation->smbios != GENERATION_SMBIOS_NONE && in->acpi->smbios.len == 0)
+		return err_fail(err, -ENOTSUP,
+			"the SMBIOS tables are needed: the processor ID, or "
+			"etc/smbios/smbios-tables "
+			"in the directory of ACPI tables");
+	return 0;
 }
 
 static int check(const struct rtmr0_input *in, struct err *err)
@@ -132,27 +202,23 @@ static int check(const struct rtmr0_input *in, struct err *err)
 	if (!generation->cc_measurement)
 		return err_fail(err, -ENOTSUP,
 			"the firmware measures nothing into RTMRs (it has no TdTcg2Dxe module)");
-	if (!generation->separators)
+	if (generation->separators == GENERATION_SEPARATORS_UNKNOWN)
 		return err_fail(err, -ENOTSUP,
 			"the firmware (%s) does not tell whether its second separator goes to "
 			"RTMR0 or RTMR1",
 			generation->name);
-	if (generation->late_events)
+	if (generation->smbios == GENERATION_SMBIOS_UNKNOWN)
 		return err_fail(err, -ENOTSUP,
-			"the firmware (%s) measures fw_cfg items and SMBIOS tables, which are not "
-			"predicted yet",
-			generation->name);
-	if (!generation->ui_app)
+			"the firmware does not tell whether it measures the SMBIOS tables before "
+			"or after boot variables");
+	if (!generation->menu_known)
 		return err_fail(err, -ENOTSUP,
-			"the firmware has no UiApp, and its boot options are not known");
-	if (in->memory_bytes == 0)
-		return err_fail(err, -ENOTSUP, "the memory size is needed");
-	if (in->acpi == NULL)
-		return err_fail(err, -ENOTSUP, "the ACPI tables are needed");
-	return 0;
+			"the firmware does not tell which application is its boot menu: its boot "
+			"options are not known");
+	return check_machine(in, err);
 }
 
-int rtmr0_direct(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
+int rtmr0_platform(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
 {
 	int rc = check(in, err);
 
@@ -163,12 +229,61 @@ int rtmr0_direct(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *er
 			"configuration volume (CFV)", in->secureboot->volume_sha384,
 			in->secureboot->volume_bytes, err);
 	if (rc == 0)
+		rc = measure_items(in, rtmr, err);
+	if (rc == 0)
 		rc = secureboot_measure(in->secureboot, rtmr, err);
 	if (rc == 0)
 		rc = rtmr_separator(rtmr, err);
+	return rc != 0 ? rc : measure_acpi(in, rtmr, err);
+}
+
+int rtmr0_ready_to_boot(const struct rtmr0_input *in, const struct load_options *options,
+	struct rtmr *rtmr, struct err *err)
+{
+	const struct generation *generation = in->generation;
+	int rc = check(in, err);
+
+	if (rc == 0 && generation->smbios == GENERATION_SMBIOS_BEFORE)
+		rc = measure_smbios(in, rtmr, err);
 	if (rc == 0)
-		rc = measure_acpi(in->acpi, rtmr, err);
-	if (rc == 0)
-		rc = measure_boot_variables(rtmr, err);
+		rc = load_options_measure(options, rtmr, err);
+	if (rc == 0 && generation->separators == GENERATION_SEPARATORS_RTMR0)
+		rc = rtmr_separator(rtmr, err);
+	if (rc == 0 && generation->smbios == GENERATION_SMBIOS_AFTER)
+		rc = measure_smbios(in, rtmr, err);
 	return rc;
+}
+
+/* What vouches for the kernel, which firmware loads before it is ready to boot. One that nothing
+ * vouches for is started by older firmware all the same, through its old loader. */
+static int measure_kernel(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
+{
+	int rc;
+
+	if (!in->secureboot->enabled)
+		return 0;
+	if (in->kernel == NULL)
+		return err_fail(err, -ENOTSUP,
+			"the firmware enforces Secure Boot, and the VMM changes the kernel");
+	rc = secureboot_start_image(in->secureboot, in->kernel, in->kernel_bytes, NULL, rtmr, err);
+	if (rc != -EACCES)
+		return rc;
+	if (in->generation->no_legacy)
+		return err_fail(err, -ENOTSUP, "%s", err->msg);
+	*err = (struct err){.code = 0};
+	return 0;
+}
+
+int rtmr0_direct(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
+{
+	LOAD_OPTIONS_AUTO options = {.count = 0};
+	int rc = rtmr0_platform(in, rtmr, err);
+
+	if (rc == 0)
+		rc = measure_kernel(in, rtmr, err);
+	if (rc == 0)
+		rc = load_options_read(&in->secureboot->store, &options, err);
+	if (rc == 0)
+		rc = load_options_add_builtin(in->generation, &options, err);
+	return rc != 0 ? rc : rtmr0_ready_to_boot(in, &options, rtmr, err);
 }

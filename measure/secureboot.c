@@ -15,29 +15,56 @@
 #define GUID_GLOBAL "8be4df61-93ca-11d2-aa0d-00e098032b8c" /* EFI_GLOBAL_VARIABLE */
 #define GUID_ENABLE "f0a30bc7-af08-4556-99c4-001009c93a44" /* SecureBootEnable */
 
-static int check_store(const struct secureboot *state, struct err *err)
+void secureboot_done(struct secureboot *state)
 {
-	for (size_t i = 0; i < state->store.count; i++) {
-		const struct varstore_variable *variable = &state->store.variables[i];
+	buf_done(&state->storage);
+}
 
-		if (!state->built)
+/* What is measured when the operating system is not yet in sight, in this order. */
+static const struct {
+	const char *vendor, *name;
+	bool optional; /* not measured when it is not there */
+} keys[] = {
+	{GUID_GLOBAL, "PK", false},
+	{GUID_GLOBAL, "KEK", false},
+	{SECUREBOOT_GUID_DB, "db", false},
+	{SECUREBOOT_GUID_DB, "dbx", false},
+	{SECUREBOOT_GUID_DB, "dbt", true},
+};
+
+#define KEYS (sizeof(keys) / sizeof(keys[0]))
+
+/* Finds out what the variables mean. */
+static int read_state(struct secureboot *state, struct err *err)
+{
+	const struct varstore_variable *enable = varstore_find(
+		&state->store, "SecureBootEnable", GUID_ENABLE);
+
+	for (size_t i = 0; i < KEYS && !state->built; i++)
+		if (varstore_find(&state->store, keys[i].name, keys[i].vendor) != NULL)
 			return err_fail(err, -ENOTSUP,
-				"the firmware has no Secure Boot, yet variables are stored in it "
-				"(%s)",
-				variable->name);
-		if (strncmp(variable->name, "Boot", 4) == 0 || strcmp(variable->name, "dbt") == 0)
-			return err_fail(err, -ENOTSUP,
-				"the variable %s is stored in the firmware, which changes RTMR0",
-				variable->name);
-	}
+				"the firmware has no Secure Boot, yet the variable %s is stored",
+				keys[i].name);
+	if (enable != NULL && enable->size_bytes != 1)
+		return err_fail(
+			err, -EBADMSG, "variable SecureBootEnable: %zu bytes", enable->size_bytes);
+	state->enabled = state->built && varstore_find(&state->store, "PK", GUID_GLOBAL) != NULL &&
+			 (enable == NULL || enable->data[0] != 0);
 	return 0;
+}
+
+static int read_volume(struct secureboot *state, const void *volume, size_t n, struct err *err)
+{
+	int rc = digest_bytes(DIGEST_SHA384, volume, n, state->volume_sha384, err);
+
+	state->volume_bytes = n;
+	return rc != 0 ? rc : varstore_parse(volume, n, &state->store, err);
 }
 
 int secureboot_read(const struct generation *generation, const void *image, size_t len,
 	const struct tdvf *tdvf, struct secureboot *ret, struct err *err)
 {
 	const struct tdvf_section *cfv = tdvf_find(tdvf, TDVF_CFV);
-	const struct varstore_variable *enable;
 	struct rd whole = rd_init(image, len);
 	struct rd volume;
 	int rc;
@@ -49,16 +76,25 @@ int secureboot_read(const struct generation *generation, const void *image, size
 	if (volume.bad)
 		return err_fail(err, -EBADMSG, "the CFV section leaves the image");
 	ret->built = generation->secure_boot;
-	ret->volume_bytes = volume.len;
-	rc = digest_bytes(DIGEST_SHA384, volume.base, volume.len, ret->volume_sha384, err);
-	if (rc == 0)
-		rc = varstore_parse(volume.base, volume.len, &ret->store, err);
-	if (rc != 0)
-		return rc;
-	enable = varstore_find(&ret->store, "SecureBootEnable", GUID_ENABLE);
-	ret->enabled = ret->built && varstore_find(&ret->store, "PK", GUID_GLOBAL) != NULL &&
-		       (enable == NULL || enable->size_bytes != 1 || enable->data[0] != 0);
-	return check_store(ret, err);
+	rc = read_volume(ret, volume.base, volume.len, err);
+	return rc != 0 ? rc : read_state(ret, err);
+}
+
+int secureboot_replace(struct secureboot *state, const void *file, size_t n, struct err *err)
+{
+	int rc;
+
+	if (n > 0 && ((const char *)file)[0] == '{') {
+		rc = varstore_json_parse(file, n, &state->store, &state->storage, err);
+		return rc != 0 ? rc : read_state(state, err);
+	}
+	if (n != state->volume_bytes)
+		return err_fail(err, -EINVAL,
+			"a variable store of %zu bytes, but the firmware's configuration volume "
+			"has %zu",
+			n, state->volume_bytes);
+	rc = read_volume(state, file, n, err);
+	return rc != 0 ? rc : read_state(state, err);
 }
 
 /*
@@ -102,22 +138,16 @@ static int measure_variable(struct rtmr *rtmr, const char *vendor, const char *n
 
 int secureboot_measure(const struct secureboot *state, struct rtmr *rtmr, struct err *err)
 {
-	static const struct {
-		const char *vendor, *name;
-	} keys[] = {
-		{GUID_GLOBAL, "PK"},
-		{GUID_GLOBAL, "KEK"},
-		{SECUREBOOT_GUID_DB, "db"},
-		{SECUREBOOT_GUID_DB, "dbx"},
-	};
 	unsigned char enabled = state->enabled;
 	int rc = measure_variable(
 		rtmr, GUID_GLOBAL, "SecureBoot", &enabled, state->built ? 1 : 0, err);
 
-	for (size_t i = 0; rc == 0 && i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (size_t i = 0; rc == 0 && i < KEYS; i++) {
 		const struct varstore_variable *key = varstore_find(
 			&state->store, keys[i].name, keys[i].vendor);
 
+		if (key == NULL && keys[i].optional)
+			continue;
 		rc = measure_variable(rtmr, keys[i].vendor, keys[i].name,
 			key != NULL ? key->data : NULL, key != NULL ? key->size_bytes : 0, err);
 	}

@@ -18,19 +18,31 @@ struct secureboot {
 	bool built; /* the firmware has Secure Boot; without it the variables below do not exist */
 	bool enabled; /* a platform key is enrolled, and nothing switches it off */
 	struct varstore store;
+	struct buf storage;  /* owned: of variables that do not come from the firmware image */
 	size_t volume_bytes; /* of the configuration volume */
 	unsigned char volume_sha384[SHA384_SIZE];
 };
 
+/* Accepts a zeroed state. */
+void secureboot_done(struct secureboot *state);
+
 /*
- * Reads the state from the CFV section of @image. -ENOTSUP for what the prediction does not cover:
- * no single CFV section, boot variables in it, or variables at all in a firmware without Secure
- * Boot.
+ * Reads the state from the CFV section of @image, which must outlive @ret. -ENOTSUP when there is no
+ * single CFV section, or keys are stored in a firmware without Secure Boot.
  */
 int secureboot_read(const struct generation *generation, const void *image, size_t len,
 	const struct tdvf *tdvf, struct secureboot *ret, struct err *err) MUST_CHECK;
 
-/* Extends @rtmr by the five variables SecureBoot, PK, KEK, db and dbx. */
+/*
+ * Takes the variables from @file of @n bytes, which must outlive @state, in place of the image's: a
+ * variable store of the CFV section's size is the whole section; a JSON document brings variables
+ * that the VMM keeps outside. Errors as varstore_parse and varstore_json_parse; -EINVAL for a store
+ * of another size.
+ */
+int secureboot_replace(
+	struct secureboot *state, const void *file, size_t n, struct err *err) MUST_CHECK;
+
+/* Extends @rtmr by the variables SecureBoot, PK, KEK, db, dbx and, when it is there, dbt. */
 int secureboot_measure(
 	const struct secureboot *state, struct rtmr *rtmr, struct err *err) MUST_CHECK;
 

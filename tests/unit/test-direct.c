@@ -91,12 +91,13 @@ static void test_generations(void)
 			g.initrd == GENERATION_INITRD_LAST,
 		"without TdTcg2Dxe there is no measurement");
 	ok(generation_of(edk2_202408, 3, &g, &err) == 0 && g.cc_measurement && !g.named_blobs &&
-			!g.separators,
+			g.separators == GENERATION_SEPARATORS_UNKNOWN,
 		"202408: measures, separators not known");
-	ok(generation_of(edk2_202502, 3, &g, &err) == 0 && g.named_blobs && g.separators &&
-			!g.late_events,
+	ok(generation_of(edk2_202502, 3, &g, &err) == 0 && g.named_blobs &&
+			g.separators == GENERATION_SEPARATORS_BOTH && !g.fw_cfg &&
+			g.smbios == GENERATION_SMBIOS_NONE,
 		"202502: named blobs");
-	ok(generation_of(edk2_202508, 4, &g, &err) == 0 && g.late_events &&
+	ok(generation_of(edk2_202508, 4, &g, &err) == 0 && g.smbios == GENERATION_SMBIOS_UNKNOWN &&
 			g.initrd == GENERATION_INITRD_FIRST,
 		"202508: initrd= first, SMBIOS measured");
 	is_int(generation_of(other, 1, &g, &err), -ENOTSUP, "no BdsDxe: not an OVMF image");
@@ -106,7 +107,7 @@ static const struct generation edk2_202502 = {
 	.cc_measurement = true,
 	.direct_boot = true,
 	.named_blobs = true,
-	.separators = true,
+	.separators = GENERATION_SEPARATORS_BOTH,
 	.initrd = GENERATION_INITRD_LAST,
 	.name = "edk2-stable202502",
 };
@@ -147,6 +148,45 @@ static void test_rtmr1(void)
 	extend(want, "Exit Boot Services Returned with Success", 40);
 	ok(direct_rtmr1(&boot, &rtmr, &err) == 0 && memcmp(rtmr.value, want, sizeof(want)) == 0,
 		"RTMR1: kernel, calling, separator, exit, exit");
+}
+
+/* What CCEL_data_ovmf of the CoCo verifier's tests shows: both separators in RTMR0. */
+static void test_rtmr1_old(void)
+{
+	struct direct_boot boot = boot_of("quiet");
+	struct generation old = edk2_202502;
+	unsigned char want[SHA384_SIZE] = {0}, digest[SHA384_SIZE];
+	struct rtmr rtmr = {.derive = NULL};
+	struct err err = {0};
+
+	old.separators = GENERATION_SEPARATORS_UNKNOWN;
+	ok(generation_declare("202405", &old, &err) == 0 &&
+			old.separators == GENERATION_SEPARATORS_RTMR0 &&
+			strstr(old.name, "declared") != NULL,
+		"202405 is declared");
+	boot.generation = &old;
+	if (authenticode_digest(DIGEST_SHA384, kernel, sizeof(kernel), digest, &err) != 0 ||
+		digest_extend(DIGEST_SHA384, want, digest, &err) != 0)
+		abort();
+	extend(want, "Calling EFI Application from Boot Option", 40);
+	extend(want, "Exit Boot Services Invocation", 29);
+	extend(want, "Exit Boot Services Returned with Success", 40);
+	ok(direct_rtmr1(&boot, &rtmr, &err) == 0 && memcmp(rtmr.value, want, sizeof(want)) == 0,
+		"RTMR1 before 202411: no separator");
+	ok(generation_declare("202411", &old, &err) == -EINVAL &&
+			strstr(err.msg, "itself tells") != NULL,
+		"what is known is not declared again");
+	old.separators = GENERATION_SEPARATORS_UNKNOWN;
+	ok(generation_declare("202411", &old, &err) == 0 &&
+			old.separators == GENERATION_SEPARATORS_BOTH,
+		"202411 is declared");
+	old.separators = GENERATION_SEPARATORS_UNKNOWN;
+	ok(generation_declare("202409", &old, &err) == -EINVAL &&
+			strstr(err.msg, "none that can be") != NULL,
+		"an unknown release is refused");
+	old.cc_measurement = false;
+	ok(generation_declare("202408", &old, &err) == -EINVAL,
+		"a firmware that does not measure has nothing to declare");
 }
 
 static void test_patched(void)
@@ -252,7 +292,7 @@ static void test_check(void)
 	generation.cc_measurement = false;
 	refuses(&boot, -ENOTSUP, "measures nothing");
 	generation = edk2_202502;
-	generation.separators = false;
+	generation.separators = GENERATION_SEPARATORS_UNKNOWN;
 	ok(direct_rtmr1(&boot, &rtmr, &err) == -ENOTSUP && strstr(err.msg, "separator") != NULL,
 		"refused: RTMR1 with an unknown separator place");
 	vmm.direct_boot = false;
@@ -305,6 +345,7 @@ int main(void)
 	make_kernel(true);
 	test_generations();
 	test_rtmr1();
+	test_rtmr1_old();
 	test_patched();
 	test_rtmr2();
 	test_check();

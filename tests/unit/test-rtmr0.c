@@ -1,6 +1,6 @@
 /*
- * RTMR0 of a direct boot: the value that a TD on hardware reported, from ACPI blobs and firmware of
- * the same layout; and what is refused.
+ * RTMR0 of a direct boot: values that TDs on hardware reported, from ACPI blobs and firmware of the
+ * same layout; the layouts of older and newer firmware, event by event; and what is refused.
  */
 #include "measure/rtmr0.h"
 
@@ -10,22 +10,56 @@
 #include "lib/io.h"
 #include "tests/tap.h"
 
-#define VECTOR_ACPI	"tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial."
-/* One vCPU, 2 GiB, QEMU 10.1.0, OVMF 2025.02 without Secure Boot: whose blank variable store and
- * metadata the firmware below has. */
-#define VECTOR_FIRMWARE "sev-snp/debian/OVMF_2025.02-8+deb13u1.fd"
-#define VECTOR_RTMR0                                                                               \
-	"5aca07b1e885e17d1aeaf9d94edb2674767a61547cf8a49f26b73b4a43baeb04d147ba1953310852bbdcb13f" \
-	"0cfcac17"
+#define VOLUME_DXE  "7cb8bdc9-f8eb-4f34-aaea-3ee4af6516a1"
+#define FILE_UI_APP "462caa21-7614-4503-836e-8ab6f4662331"
+#define FILE_MENU   "eec25bdc-67f2-4d95-b1d5-f81b2039d11d"
 
-static const struct generation edk2_202502 = {
-	.cc_measurement = true,
-	.direct_boot = true,
-	.named_blobs = true,
-	.separators = true,
-	.ui_app = true,
-	.name = "edk2-stable202502",
+/* A firmware without Secure Boot, whose blank variable store and metadata those of the vectors
+ * have. */
+#define VECTOR_FIRMWARE "sev-snp/debian/OVMF_2025.02-8+deb13u1.fd"
+
+static const struct vector {
+	const char *name, *acpi, *rtmr0;
+	uint64_t memory_bytes;
+} vectors[] = {
+	{"a TD on hardware, QEMU 10.1.0", "tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial.",
+		"5aca07b1e885e17d1aeaf9d94edb2674767a61547cf8a49f26b73b4a43baeb04d147ba1953310852bb"
+		"d"
+		"cb13f0cfcac17",
+		2ull << 30},
+	{"virtee, q35 with HPET", "tdx/derived/virtee-q35-with-hpet.qemu10.2.1.",
+		"507b21ccfe504463c9a324a440e19707ef84e03663cf6c6013540ce79131f9675a7852cfa65303d931"
+		"c"
+		"2a79389ffff49",
+		4ull << 30},
+	{"virtee, Canonical's defaults", "tdx/derived/virtee-canonical-defaults.qemu9.2.1.",
+		"e1cf95c7fedaa78087b3eb237148869f804642b7939d59c8825db269ffadf190d4a7fd4f44d9b10ba7"
+		"f"
+		"f44c12dd564f5",
+		2ull << 30},
 };
+
+static struct generation_app app_of(const char *file, const char *name)
+{
+	struct generation_app app = {.present = true};
+
+	if (!guid_parse(VOLUME_DXE, &app.volume) || !guid_parse(file, &app.file))
+		abort();
+	snprintf(app.name, sizeof(app.name), "%s", name);
+	return app;
+}
+
+static struct generation edk2_202502(void)
+{
+	return (struct generation){.cc_measurement = true,
+		.direct_boot = true,
+		.named_blobs = true,
+		.acpi = true,
+		.separators = GENERATION_SEPARATORS_BOTH,
+		.menu_known = true,
+		.menu = app_of(FILE_UI_APP, "UiApp"),
+		.name = "edk2-stable202502"};
+}
 
 static int read_vector(const char *name, struct buf *ret)
 {
@@ -37,36 +71,149 @@ static int read_vector(const char *name, struct buf *ret)
 	return io_read_file(path, 64u << 20, ret, &err);
 }
 
-static void test_hardware(void)
-{
-	BUF_AUTO firmware = {0};
-	ACPI_BLOBS_AUTO acpi = {.loader = {.data = NULL}};
-	static struct secureboot state;
+/* What every test has: firmware with its state, and blobs. */
+struct machine {
+	struct buf firmware;
+	struct generation generation;
 	struct tdvf tdvf;
-	struct rtmr0_input in = {.generation = &edk2_202502,
-		.tdvf = &tdvf,
-		.secureboot = &state,
-		.memory_bytes = 2ull << 30,
-		.acpi = &acpi};
-	struct rtmr rtmr = {.derive = NULL};
-	struct err err = {0};
-	char hex[2 * SHA384_SIZE + 1];
+	struct secureboot state;
+	struct acpi_blobs acpi;
+	struct rtmr0_input in;
+};
 
-	if (read_vector(VECTOR_FIRMWARE, &firmware) != 0 ||
-		read_vector(VECTOR_ACPI "etc_table-loader", &acpi.loader) != 0 ||
-		read_vector(VECTOR_ACPI "etc_acpi_rsdp", &acpi.rsdp) != 0 ||
-		read_vector(VECTOR_ACPI "etc_acpi_tables", &acpi.tables) != 0) {
-		tap_skip("RTMR0 of a TD on hardware", "no reference data");
+static void machine_done(struct machine *machine)
+{
+	buf_done(&machine->firmware);
+	acpi_blobs_done(&machine->acpi);
+	free(machine);
+}
+
+/* Reads the firmware and the blobs of a vector; NULL without reference data. */
+static struct machine *machine_of(const struct vector *vector)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	char path[256];
+	struct buf *blobs[] = {&machine->acpi.loader, &machine->acpi.rsdp, &machine->acpi.tables};
+	static const char *const names[] = {"etc_table-loader", "etc_acpi_rsdp", "etc_acpi_tables"};
+	struct err err = {0};
+	bool good = read_vector(VECTOR_FIRMWARE, &machine->firmware) == 0;
+
+	for (size_t i = 0; i < 3 && good; i++) {
+		snprintf(path, sizeof(path), "%s%s", vector->acpi, names[i]);
+		good = read_vector(path, blobs[i]) == 0;
+	}
+	machine->generation = edk2_202502();
+	if (!good ||
+		tdvf_parse(machine->firmware.data, machine->firmware.len, &machine->tdvf, &err) !=
+			0 ||
+		secureboot_read(&machine->generation, machine->firmware.data, machine->firmware.len,
+			&machine->tdvf, &machine->state, &err) != 0) {
+		machine_done(machine);
+		return NULL;
+	}
+	machine->in = (struct rtmr0_input){.generation = &machine->generation,
+		.tdvf = &machine->tdvf,
+		.secureboot = &machine->state,
+		.memory_bytes = vector->memory_bytes,
+		.acpi = &machine->acpi};
+	if (tdx_vmm_find("qemu-10.1", &machine->in.vmm, &err) != 0)
+		abort();
+	return machine;
+}
+
+static void test_vectors(void)
+{
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		struct machine *machine = machine_of(&vectors[i]);
+		struct rtmr rtmr = {.derive = NULL};
+		struct err err = {0};
+		char hex[2 * SHA384_SIZE + 1];
+
+		if (machine == NULL) {
+			tap_skip(vectors[i].name, "no reference data");
+			continue;
+		}
+		is_int(rtmr0_direct(&machine->in, &rtmr, &err), 0, "RTMR0 is predicted");
+		hex_encode(rtmr.value, sizeof(rtmr.value), hex);
+		is_str(hex, vectors[i].rtmr0, vectors[i].name);
+		machine_done(machine);
+	}
+}
+
+/* The recorded events' names, "TD HOB|configuration volume (CFV)|...". */
+static void events_are(const struct rtmr0_input *in, const char *want, const char *what)
+{
+	struct derive derive = {.name = "rtmr0", .alg = DIGEST_SHA384};
+	struct rtmr rtmr = {.derive = &derive};
+	struct err err = {0};
+	BUF_AUTO got = {0};
+	int rc = rtmr0_direct(in, &rtmr, &err);
+
+	for (size_t i = 0; i < derive.count; i++)
+		buf_fmt(&got, "%s%s", i > 0 ? "|" : "", derive.steps[i].what);
+	ok(rc == 0, "%s: predicted (%s)", what, err.msg);
+	is_str(buf_cstr(&got), want, what);
+	derive_done(&derive);
+}
+
+#define EVENTS_VARIABLES                                                                           \
+	"variable SecureBoot, 0 bytes|variable PK, 0 bytes|variable KEK, 0 bytes|"                 \
+	"variable db, 0 bytes|variable dbx, 0 bytes|separator"
+#define EVENTS_ACPI "ACPI: etc/table-loader|ACPI: etc/acpi/rsdp|ACPI: etc/acpi/tables"
+
+static void test_generations(void)
+{
+	struct machine *machine = machine_of(&vectors[0]);
+	struct rtmr0_input *in;
+	struct err err = {0};
+
+	if (machine == NULL) {
+		tap_skip("events of each generation", "no reference data");
 		return;
 	}
-	ok(tdx_vmm_find("qemu-10.1", &in.vmm, &err) == 0 &&
-			tdvf_parse(firmware.data, firmware.len, &tdvf, &err) == 0 &&
-			secureboot_read(&edk2_202502, firmware.data, firmware.len, &tdvf, &state,
-				&err) == 0,
-		"inputs");
-	is_int(rtmr0_direct(&in, &rtmr, &err), 0, "RTMR0 is predicted");
-	hex_encode(rtmr.value, sizeof(rtmr.value), hex);
-	is_str(hex, VECTOR_RTMR0, "to be what the hardware reported");
+	in = &machine->in;
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|" EVENTS_VARIABLES "|" EVENTS_ACPI
+		"|BootOrder: 0000|Boot0000: UiApp",
+		"202502");
+	machine->generation.separators = GENERATION_SEPARATORS_RTMR0;
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|" EVENTS_VARIABLES "|" EVENTS_ACPI
+		"|BootOrder: 0000|Boot0000: UiApp|separator",
+		"before 202411: a second separator");
+	machine->generation.acpi = false;
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|" EVENTS_VARIABLES
+		"|BootOrder: 0000|Boot0000: UiApp|separator",
+		"before 202302: no ACPI tables");
+	machine->generation = edk2_202502();
+	machine->generation.fw_cfg = true;
+	machine->generation.menu = app_of(FILE_MENU, "BootManagerMenuApp");
+	machine->generation.setup = app_of(FILE_UI_APP, "EFI Firmware Setup");
+	machine->generation.smbios = GENERATION_SMBIOS_BEFORE;
+	machine->generation.bios = (struct generation_bios){.known = true,
+		.fixed = {0, GENERATION_BIOS_SIZE},
+		.vendor = "vendor",
+		.version = "version",
+		.date = "01/01/2025"};
+	buf_add(&machine->acpi.smbios, "\x7f\4\0\x7f\0\0", 6);
+	buf_add(&machine->acpi.item[RTMR0_EXTRA_PCI_ROOTS], "\1\0\0\0\0\0\0\0", 8);
+	buf_add(&machine->acpi.item[RTMR0_BOOT_MENU_WAIT], "\1", 1); /* of a wrong size */
+	ok(rtmr0_items_direct(&machine->acpi, &err) == 0, "items of a direct boot");
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|fw_cfg: etc/extra-pci-roots|fw_cfg: BootMenu|"
+		"fw_cfg: bootorder|" EVENTS_VARIABLES "|" EVENTS_ACPI
+		"|SMBIOS tables|BootOrder: 0000, 0001|Boot0000: BootManagerMenuApp|"
+		"Boot0001: EFI Firmware Setup",
+		"202505");
+	machine->generation.smbios = GENERATION_SMBIOS_AFTER;
+	machine->generation.setup.present = false;
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|fw_cfg: etc/extra-pci-roots|fw_cfg: BootMenu|"
+		"fw_cfg: bootorder|" EVENTS_VARIABLES "|" EVENTS_ACPI
+		"|BootOrder: 0000|Boot0000: BootManagerMenuApp|SMBIOS tables",
+		"SMBIOS driver first, no setup");
+	machine_done(machine);
 }
 
 static void refuses(const struct rtmr0_input *in, const char *want)
@@ -82,7 +229,7 @@ static void refuses(const struct rtmr0_input *in, const char *want)
 
 static void test_bad(void)
 {
-	struct generation generation = edk2_202502;
+	struct generation generation = edk2_202502();
 	struct acpi_blobs acpi = {.loader = {.data = NULL}};
 	struct rtmr0_input in = {
 		.generation = &generation, .memory_bytes = 1ull << 30, .acpi = &acpi};
@@ -95,16 +242,21 @@ static void test_bad(void)
 		abort();
 	generation.cc_measurement = false;
 	refuses(&in, "measures nothing");
-	generation = edk2_202502;
-	generation.separators = false;
+	generation = edk2_202502();
+	generation.separators = GENERATION_SEPARATORS_UNKNOWN;
 	refuses(&in, "separator");
-	generation = edk2_202502;
-	generation.late_events = true;
-	refuses(&in, "SMBIOS");
-	generation = edk2_202502;
-	generation.ui_app = false;
-	refuses(&in, "UiApp");
-	generation.ui_app = true;
+	generation = edk2_202502();
+	generation.smbios = GENERATION_SMBIOS_UNKNOWN;
+	refuses(&in, "before or after");
+	generation.smbios = GENERATION_SMBIOS_BEFORE;
+	refuses(&in, "SMBIOS tables are needed");
+	generation = edk2_202502();
+	generation.fw_cfg = true;
+	refuses(&in, "fw_cfg items are needed");
+	generation = edk2_202502();
+	generation.menu_known = false;
+	refuses(&in, "boot menu");
+	generation = edk2_202502();
 	in.memory_bytes = 0;
 	refuses(&in, "memory size");
 	in.memory_bytes = 1ull << 30;
@@ -114,7 +266,8 @@ static void test_bad(void)
 
 int main(void)
 {
-	test_hardware();
+	test_vectors();
+	test_generations();
 	test_bad();
 	return tap_done();
 }

@@ -92,9 +92,90 @@ static void test_state(void)
 	varstore_image_add(&wr, VARSTORE_IMAGE_ENABLE, "SecureBootEnable", 0x3f, "\0", 1);
 	ok(state_of(true, &state, &err) == 0 && !state.enabled, "SecureBootEnable = 0 disables it");
 	wr = varstore_image_begin(image);
-	varstore_image_add(&wr, VARSTORE_IMAGE_GLOBAL, "BootOrder", 0x3f, "\0", 2);
-	ok(state_of(true, &state, &err) == -ENOTSUP && strstr(err.msg, "BootOrder") != NULL,
-		"stored boot variables are refused");
+	varstore_image_add(&wr, VARSTORE_IMAGE_ENABLE, "SecureBootEnable", 0x3f, "\0\0", 2);
+	ok(state_of(true, &state, &err) == -EBADMSG && strstr(err.msg, "2 bytes") != NULL,
+		"SecureBootEnable of two bytes is refused");
+	wr = varstore_image_begin(image);
+	varstore_image_add(&wr, VARSTORE_IMAGE_DB, "dbt", 0x3f, "times", 5);
+	rtmr = (struct rtmr){.derive = NULL};
+	ok(state_of(true, &state, &err) == 0 && secureboot_measure(&state, &rtmr, &err) == 0 &&
+			memcmp(rtmr.value, same.value, sizeof(same.value)) != 0,
+		"dbt is measured when it is there");
+}
+
+static void test_replace(void)
+{
+	static unsigned char other[VARSTORE_IMAGE_SIZE];
+	static const char json[] = "{\"version\": 2, \"variables\": [{\"name\": \"PK\", \"guid\": "
+				   "\"" VARSTORE_IMAGE_GLOBAL
+				   "\", \"attr\": 39, \"data\": \"6b6579\"}]}";
+	static struct secureboot state, blank, from_json;
+	struct err err = {0};
+	struct wr wr;
+
+	varstore_image_begin(image);
+	ok(state_of(true, &state, &err) == 0 && state_of(true, &blank, &err) == 0 &&
+			state_of(true, &from_json, &err) == 0 && !state.enabled,
+		"an image without keys");
+	wr = varstore_image_begin(other);
+	varstore_image_add(&wr, VARSTORE_IMAGE_GLOBAL, "PK", 0x3f, "key", 3);
+	ok(secureboot_replace(&state, other, sizeof(other), &err) == 0 && state.enabled &&
+			memcmp(state.volume_sha384, blank.volume_sha384, SHA384_SIZE) != 0,
+		"another store is another volume, with its variables");
+	ok(secureboot_replace(&from_json, json, strlen(json), &err) == 0 && from_json.enabled &&
+			memcmp(from_json.volume_sha384, blank.volume_sha384, SHA384_SIZE) == 0,
+		"variables in JSON leave the volume as it is");
+	ok(from_json.store.count == 1 && from_json.store.variables[0].size_bytes == 3 &&
+			memcmp(from_json.store.variables[0].data, "key", 3) == 0 &&
+			from_json.store.variables[0].attributes == 39,
+		"and are read");
+	ok(secureboot_replace(&state, other, sizeof(other) - 1, &err) == -EINVAL &&
+			strstr(err.msg, "4095 bytes") != NULL,
+		"a store of another size is refused");
+	state.built = false;
+	ok(secureboot_replace(&state, other, sizeof(other), &err) == -ENOTSUP,
+		"keys for a firmware without Secure Boot are refused");
+	secureboot_done(&from_json);
+}
+
+/* One variable with these fields, or a document, that must be refused. */
+static void json_refused(const char *text, const char *want)
+{
+	BUF_AUTO storage = {0};
+	struct err err = {0};
+	int rc = varstore_json_parse(text, strlen(text), &store, &storage, &err);
+
+	ok(rc < 0 && strstr(err.msg, want) != NULL, "JSON refused: %s", want);
+	if (rc == 0 || strstr(err.msg, want) == NULL)
+		printf("# %d %s\n", rc, err.msg);
+}
+
+#define VARIABLE(fields) "{\"version\": 2, \"variables\": [{" fields "}]}"
+#define NAME		 "\"name\": \"PK\", "
+#define GUID		 "\"guid\": \"" VARSTORE_IMAGE_GLOBAL "\", "
+#define ATTR		 "\"attr\": 7, "
+
+static void test_json_bad(void)
+{
+	json_refused("{", "UEFI variables");
+	json_refused("[]", "$");
+	json_refused("{\"version\": 1, \"variables\": []}", "version 1");
+	json_refused("{\"version\": 2}", "variables");
+	json_refused("{\"version\": 2, \"variables\": [], \"more\": 1}", "more");
+	json_refused("{\"version\": 2, \"variables\": [1]}", "not an object");
+	json_refused(VARIABLE(GUID ATTR "\"data\": \"\""), "name");
+	json_refused(VARIABLE("\"name\": \"\", " GUID ATTR "\"data\": \"\""), "1 to 63");
+	json_refused(VARIABLE("\"name\": \"\u00e9\", " GUID ATTR "\"data\": \"\""), "not ASCII");
+	json_refused(VARIABLE(NAME "\"guid\": \"x\", " ATTR "\"data\": \"\""), "is none");
+	json_refused(VARIABLE(NAME GUID "\"attr\": 4294967296, \"data\": \"\""), "32 bits");
+	json_refused(VARIABLE(NAME GUID ATTR "\"data\": \"123\""), "lowercase hex");
+	json_refused(VARIABLE(NAME GUID ATTR "\"data\": \"AB\""), "lowercase hex");
+	json_refused(VARIABLE(NAME GUID ATTR "\"data\": \"\", \"time\": \"00\""), "time");
+	json_refused(VARIABLE(NAME GUID ATTR "\"data\": \"\", \"digest\": \"00\""), "digest");
+	json_refused(VARIABLE(NAME GUID ATTR "\"data\": \"\", \"other\": 1"), "other");
+	json_refused("{\"version\": 2, \"variables\": [{" NAME GUID ATTR
+		     "\"data\": \"\"}, {" NAME GUID ATTR "\"data\": \"\"}]}",
+		"there twice");
 }
 
 int main(void)
@@ -102,5 +183,7 @@ int main(void)
 	test_parse();
 	test_bad();
 	test_state();
+	test_replace();
+	test_json_bad();
 	return tap_done();
 }
