@@ -55,6 +55,7 @@ all: $(B)/assay guest
 help:
 	@echo 'make               build assay and the guest programs'
 	@echo 'make check         all tests: two compilers, sanitizers, unit, cli, oracle, boot, fuzz corpora'
+	@echo 'make check-acpi    built-in ACPI tables beside stock QEMUs, every shape'
 	@echo 'make unit          the unit tests alone'
 	@echo 'make fuzz          a long fuzzing run of every target (FUZZ_SECONDS each)'
 	@echo 'make bench         measure speed and memory against the peers'
@@ -120,6 +121,11 @@ unit: $(UNIT_BIN)
 
 check:
 	tests/run
+
+# Every shape of tests/oracle/acpi.sh: half an hour of QEMUs.
+check-acpi: test-bins
+	ASSAY_TEST_ACPI=all tests/oracle/acpi.sh
+.PHONY: check-acpi
 
 # Fuzzes every target for FUZZ_SECONDS; finds go to build/fuzz/found. What crashes belongs, minimised, in the corpus.
 FUZZ_SECONDS ?= 600
