@@ -9,6 +9,7 @@
 #include "measure/cmd.h"
 #ifndef MEASURE_ONLY
 #include "build.h"
+#include "diff.h"
 #include "inspect.h"
 #include "mkimage/cmd.h"
 #include "verify.h"
@@ -20,10 +21,12 @@ static const struct cli_verb verbs[] = {
 	{"lock", cmd_lock, "resolve a recipe's packages into recipe.lock"},
 	{"fetch", cmd_fetch, "fill the cache with what a lock names"},
 	{"check", cmd_check, "check a kernel's configuration for what its guest needs"},
+	{"diff", cmd_diff_any, "what moved between two builds or images, down to the file"},
 	{"verify", cmd_verify_any, "check a signed build, or every block of a guest image"},
 	{"inspect", cmd_inspect_any, "tell what a file is, and what it says about itself"},
 #else
 	{"verify", cmd_verify, "check a signed build file by file"},
+	{"diff", cmd_diff, "what moved between two builds, down to the file"},
 	{"inspect", cmd_inspect, "tell what a file is, and what it says about itself"},
 #endif
 	{"measure", cmd_measure, "compute launch digests and runtime registers"},
@@ -33,7 +36,6 @@ static const struct cli_verb verbs[] = {
 	{"idblock", cmd_idblock, "ID blocks of SNP guests: make, sign, show"},
 	{"replay", cmd_replay, "replay event logs, and hold evidence against them"},
 	{"golden", cmd_golden, "a build's golden values on a deployment target"},
-	{"diff", cmd_diff, "what moved between two builds, down to the file"},
 	{"explain", cmd_explain, "why evidence is not what was expected"},
 	{"refs", cmd_refs, "write golden values in a verifier's own form"},
 	{"sign", cmd_sign, "sign every file of a build"},

@@ -138,7 +138,9 @@ static void add_group(struct buf *to, const json_t *files, size_t first, bool al
 		if (same_origins(json_array_get(files, i), one))
 			return;
 	}
-	if (strcmp(was, is) == 0 || strcmp(is, "-") == 0)
+	if (strcmp(was, "-") == 0 && strcmp(is, "-") == 0)
+		buf_str(to, "  of no known origin\n");
+	else if (strcmp(was, is) == 0 || strcmp(is, "-") == 0)
 		buf_fmt(to, "  from %s\n", was);
 	else if (strcmp(was, "-") == 0)
 		buf_fmt(to, "  from %s\n", is);

@@ -5,14 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/io.h"
 #include "lib/json.h"
 #include "measure/diff-words.h"
+#include "measure/golden.h"
 
 /* One build's documents. */
 struct side {
-	const char *dir;
+	const char *dir; /* where they are; no directory when it is a golden document alone */
 	json_t *manifest, *golden, *files; /* owned; NULL when there is none */
 };
 
@@ -37,22 +39,15 @@ static int append(json_t *list, json_t *value, struct err *err)
 
 /* --- reading --- */
 
-/* Reads DIR/NAME of @schema; NULL in @ret when there is no such file. */
-static int read_document(
-	const char *dir, const char *name, const char *schema, json_t **ret, struct err *err)
+/* Reads a document of @schema; NULL in @ret when there is no such file. */
+static int read_file(const char *path, const char *schema, json_t **ret, struct err *err)
 {
-	AUTO_FREE char *path = NULL;
 	BUF_AUTO text = {0};
 	JSON_AUTO *doc = NULL;
 	const char *got;
-	int rc;
+	int rc = io_read_file(path, JSON_DOC_MAX, &text, err);
 
-	if (asprintf(&path, "%s/%s", dir, name) < 0) {
-		path = NULL;
-		return no_memory(err);
-	}
-	rc = io_read_file(path, JSON_DOC_MAX, &text, err);
-	if (rc == -ENOENT) {
+	if (rc == -ENOENT || rc == -ENOTDIR) {
 		*ret = NULL;
 		return 0;
 	}
@@ -68,11 +63,23 @@ static int read_document(
 	return 0;
 }
 
-static int read_side(const char *dir, struct side *ret, struct err *err)
+/* The same of DIR/NAME. */
+static int read_document(
+	const char *dir, const char *name, const char *schema, json_t **ret, struct err *err)
 {
-	int rc = read_document(dir, "golden.json", "assay-golden/1", &ret->golden, err);
+	AUTO_FREE char *path = NULL;
 
-	ret->dir = dir;
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		path = NULL;
+		return no_memory(err);
+	}
+	return read_file(path, schema, ret, err);
+}
+
+static int read_directory(const char *dir, struct side *ret, struct err *err)
+{
+	int rc = read_document(dir, "golden.json", GOLDEN_SCHEMA, &ret->golden, err);
+
 	if (rc == 0)
 		rc = read_document(dir, "manifest.json", "assay-build/1", &ret->manifest, err);
 	if (rc == 0)
@@ -80,6 +87,41 @@ static int read_side(const char *dir, struct side *ret, struct err *err)
 	if (rc == 0 && ret->golden == NULL && ret->manifest == NULL)
 		rc = err_fail(err, -EINVAL, "%s: neither a manifest.json nor a golden.json", dir);
 	return rc;
+}
+
+/* Whether a file begins as a JSON object does. */
+static int is_object(const char *path, bool *ret, struct err *err)
+{
+	AUTO_CLOSE int fd = -1;
+	uint64_t size;
+	char first;
+	int rc = io_open(path, &fd, &size, err);
+
+	if (rc == 0)
+		rc = io_pread(fd, path, &first, 1, 0, err);
+	if (rc == 0)
+		*ret = first == '{';
+	return rc;
+}
+
+/* A directory of documents, one golden document, or what @read knows. */
+static int read_side(const char *path, diff_read_fn *read, struct side *ret, struct err *err)
+{
+	bool object = true;
+	struct stat st;
+	int rc = 0;
+
+	ret->dir = path;
+	if (stat(path, &st) != 0)
+		return err_sys(err, "%s", path);
+	if (S_ISDIR(st.st_mode))
+		return read_directory(path, ret, err);
+	if (read != NULL)
+		rc = is_object(path, &object, err);
+	if (rc != 0)
+		return rc;
+	return object ? read_file(path, GOLDEN_SCHEMA, &ret->golden, err)
+		      : read(path, &ret->manifest, &ret->files, err);
 }
 
 /* --- collections by key --- */
@@ -529,7 +571,8 @@ static int compare(const struct side *a, const struct side *b, json_t *doc, stru
 	return rc == 0 ? compare_registers(a, b, part(doc, "registers"), err) : rc;
 }
 
-int diff_builds(const char *before, const char *after, json_t **ret, struct err *err)
+int diff_builds(
+	const char *before, const char *after, diff_read_fn *read, json_t **ret, struct err *err)
 {
 	SIDE_AUTO a = {.dir = before};
 	SIDE_AUTO b = {.dir = after};
@@ -539,9 +582,9 @@ int diff_builds(const char *before, const char *after, json_t **ret, struct err 
 	int rc = doc == NULL ? err_fail(err, -EINVAL, "a directory whose name is not UTF-8") : 0;
 
 	if (rc == 0)
-		rc = read_side(before, &a, err);
+		rc = read_side(before, read, &a, err);
 	if (rc == 0)
-		rc = read_side(after, &b, err);
+		rc = read_side(after, read, &b, err);
 	if (rc == 0)
 		rc = compare(&a, &b, doc, err);
 	if (rc == 0)

@@ -2,7 +2,7 @@
  * What differs between two builds, and why: from the inputs (packages, files, settings) over the files of the root, the outputs
  * and the words of the command line to the registers, each with the inputs and the steps of its derivation that moved it.
  *
- * Read from a build directory, or one that `assay golden` made: manifest.json (assay-build/1), golden.json (assay-golden/1),
+ * Read from a build directory, one that `assay golden` made, or a golden document alone: manifest.json (assay-build/1), golden.json (assay-golden/1),
  * files.json (assay-files/1) and derivation/ (assay-derivation/1). One of the first two must be there; nothing is said of what
  * the others would tell.
  */
@@ -17,11 +17,19 @@
 
 #define DIFF_SCHEMA "assay-diff/1"
 
+/* Reads what @path, which is no JSON document, says of itself (an object) and of files (as in assay-files/1). */
+typedef int diff_read_fn(
+	const char *path, json_t **ret_settings, json_t **ret_files, struct err *err);
+
 /*
- * Compares the builds in the directories @before and @after into a document of schema assay-diff/1 (docs/diff.md). -EBADMSG for a
- * directory whose documents are malformed.
+ * Compares the builds or documents at the paths @before and @after into a document of schema assay-diff/1 (docs/explain.md).
+ * Files of another kind go to @read; when that is NULL they are refused like documents that are malformed, with -EBADMSG.
  */
-int diff_builds(const char *before, const char *after, json_t **ret, struct err *err) MUST_CHECK;
+int diff_builds(const char *before, const char *after, diff_read_fn *read, json_t **ret,
+	struct err *err) MUST_CHECK;
+
+/* The verb diff, with @read for what measure/ does not know; returns an exit status. */
+int diff_run(int argc, char **argv, diff_read_fn *read);
 
 /* Whether the document names no difference. */
 bool diff_is_empty(const json_t *doc);

@@ -70,6 +70,32 @@ sed 's/smp1/smp2/' "$a/golden.json" >"$T/h/golden.json"
 says "golden documents alone: the tuple that went" "  - smp1 launch_digest  0000000000000000..."
 says "and the one that came" "  + smp2 launch_digest  0000000000000000..."
 
+"$ASSAY" diff "$T/g/golden.json" "$T/h/golden.json" | tail -n +3 >"$T/files"
+same "the documents themselves" "$(cat "$T/files")" "$(tail -n +3 "$T/text")"
+fails 3 'no-such' "a build that is not there" "$ASSAY" diff "$a" "$T/no-such"
+
+# Images: what is in them, listed.
+if command -v mke2fs >/dev/null; then
+	mkdir -p "$T/tree/etc"
+	echo one >"$T/tree/etc/same"
+	echo one >"$T/tree/etc/moved"
+	mke2fs -q -t ext4 -d "$T/tree" "$T/a.img" 4M
+	cp "$T/a.img" "$T/b.img"
+	ok "an image and its copy" "$ASSAY" diff "$T/a.img" "$T/b.img"
+	echo two >"$T/tree/etc/moved"
+	ln -s same "$T/tree/etc/link"
+	rm "$T/b.img"
+	mke2fs -q -t ext4 -d "$T/tree" "$T/b.img" 4M
+	"$ASSAY" diff "$T/a.img" "$T/b.img" >"$T/text"
+	same "images that differ: status" $? 1
+	says "the file that changed" "    ~ /etc/moved  sha256"
+	says "the link that is new" "    + /etc/link"
+	same "and no other name" "$(grep -c '^    . /' "$T/text")" 2
+	fails 2 'text: .*' "a file that is no image" "$ASSAY" diff "$T/a.img" "$T/text"
+else
+	skip "differences of images" "no mke2fs"
+fi
+
 mkdir "$T/empty" "$T/bad"
 fails 2 'neither a manifest.json nor a golden.json' "a directory that is no build" "$ASSAY" diff "$a" "$T/empty"
 echo '{"schema": "assay-build/2"}' >"$T/bad/manifest.json"
