@@ -20,7 +20,7 @@ uris = json.loads(base64.b64decode(json.load(open(f"{top}/trustee/rvps-uri.json"
 assert uris == {f"rvps:///guest/{key}": value for key, value in values.items()}
 golden = json.load(open(golden))
 
-# Comparisons as Trustee's default policy makes them: membership in lists, equality with the rest.
+# Comparisons as Trustee's default policy makes them (August 2026): membership in lists, equality with the rest.
 default = """package policy
 import rego.v1
 v(name) := data.reference[name]
@@ -36,22 +36,28 @@ hardware := 2 if {
 }
 configuration := 2 if {
 	input.snp.policy_debug_allowed == false
+	input.snp.policy_migrate_ma == false
 	input.snp.platform_smt_enabled == v("snp_smt_enabled")
 	input.snp.platform_tsme_enabled == v("snp_tsme_enabled")
 	input.snp.policy_abi_major == v("snp_guest_abi_major")
 	input.snp.policy_abi_minor == v("snp_guest_abi_minor")
 	input.snp.policy_single_socket == v("snp_single_socket")
 	input.snp.policy_smt_allowed == v("snp_smt_allowed")
+} else := 3 if {
+	input.snp.policy_debug_allowed == false
+	input.snp.policy_migrate_ma == false
 }
 kernel if {
 	some event in input.tdx.uefi_event_logs
 	event.type_name == "EV_EFI_BOOT_SERVICES_APPLICATION"
+	"File(kernel)" in event.details.device_paths
 	some digest in event.digests
 	digest.digest == v("tdvfkernel")
 }
 params if {
 	some event in input.tdx.uefi_event_logs
 	event.type_name == "EV_EVENT_TAG"
+	event.details.string == "LOADED_IMAGE::LoadOptions"
 	some digest in event.digests
 	digest.digest == v("tdvfkernelparams")
 }
@@ -60,8 +66,17 @@ executables := 3 if {
 	input.tdx.quote.body.rtmr_2 in v("rtmr_2")
 	kernel
 	params
+} else := 4 if {
+	input.tdx.quote.body.rtmr_1 in v("rtmr_1")
+	input.tdx.quote.body.rtmr_2 in v("rtmr_2")
 }
-hardware := 2 if input.tdx.quote.body.mr_td in v("mr_td")
+hardware := 2 if {
+	input.tdx.quote.header.tee_type == "81000000"
+	input.tdx.quote.header.vendor_id == "939a7233f79c4ca9940a0db3957f0607"
+	input.tdx.quote.body.mr_td in v("mr_td")
+	input.tdx.tcb_status == "UpToDate"
+	input.tdx.collateral_expiration_status == "0"
+}
 configuration := 2 if {
 	input.tdx.td_attributes.debug == false
 	input.tdx.quote.body.xfam in v("xfam")
@@ -82,8 +97,9 @@ def tdx(values, events):
                                        "xfam": "e702060000000000", "mr_seam": "7" * 96}},
                     "td_attributes": {"debug": False}, "tcb_status": "UpToDate", "collateral_expiration_status": "0",
                     "uefi_event_logs": [
-                        {"type_name": "EV_EFI_BOOT_SERVICES_APPLICATION", "digests": [{"digest": events["kernel"]}]},
-                        {"type_name": "EV_EVENT_TAG", "digests": [{"digest": events["load_options"]}]}]}}
+                        {"type_name": "EV_EFI_BOOT_SERVICES_APPLICATION", "details": {"device_paths": ["File(kernel)"]},
+                         "digests": [{"digest": events["kernel"]}]},
+                        {"type_name": "EV_EVENT_TAG", "details": {"string": "LOADED_IMAGE::LoadOptions"}, "digests": [{"digest": events["load_options"]}]}]}}
 
 def changed(claims, path, value):
     claims = copy.deepcopy(claims)
@@ -110,18 +126,20 @@ body = ["tdx", "quote", "body"]
 expect(changed(s, ["snp", "measurement"], "c" * 96), (33, 97, 36), (33, 2, 2))
 expect(changed(s, ["snp", "measurement"], "c" * 96), (33, 97, 36))
 expect(changed(s, ["snp", "policy_debug_allowed"], True), (3, 2, 36), (3, 2, 36))
-expect(changed(s, ["snp", "policy_migrate_ma"], True), (3, 2, 36))
-expect(changed(s, ["snp", "platform_tsme_enabled"], True), (3, 2, 36), (3, 2, 36))
-expect(changed(s, ["snp", "policy_smt_allowed"], False), (3, 2, 36), (3, 2, 36))
+expect(changed(s, ["snp", "policy_migrate_ma"], True), (3, 2, 36), (3, 2, 36))
+expect(changed(s, ["snp", "platform_tsme_enabled"], True), (3, 2, 36), (3, 2, 3))
+expect(changed(s, ["snp", "policy_smt_allowed"], False), (3, 2, 36), (3, 2, 3))
 expect(changed(s, ["snp", "reported_tcb_snp"], 13), (3, 97, 2), (3, 97, 2))
 expect(changed(s, ["snp", "reported_tcb_snp"], 15), (3, 2, 2), (3, 97, 2))
-for register in ("mr_td", "rtmr_1", "rtmr_2"):
-    expect(changed(t, body + [register], "9" * 96), (33, 97, 36))
+expect(changed(t, body + ["mr_td"], "9" * 96), (33, 97, 36), (3, 97, 2))
+for register in ("rtmr_1", "rtmr_2"):
+    expect(changed(t, body + [register], "9" * 96), (33, 97, 36), (33, 2, 2))
 expect(changed(t, body + ["rtmr_0"], "9" * 96), (3, 2, 2), (3, 2, 2))
 expect(changed(t, body + ["xfam"], "e71a060000000000"), (3, 2, 36), (3, 2, 36))
-expect(changed(t, body + ["mr_seam"], "0" * 96), (3, 97, 2))
+expect(changed(t, body + ["mr_seam"], "0" * 96), (3, 97, 2), (3, 2, 2))
 expect(changed(t, ["tdx", "td_attributes", "debug"], True), (3, 2, 36), (3, 2, 36))
-expect(changed(t, ["tdx", "tcb_status"], "OutOfDate"), (3, 97, 2))
+expect(changed(t, ["tdx", "tcb_status"], "OutOfDate"), (3, 97, 2), (3, 97, 2))
+expect(changed(t, ["tdx", "uefi_event_logs"], []), (3, 2, 2), (4, 2, 2))
 expect({}, (33, 97, 36), (33, 97, 36))
 expect({"snp": {}}, (33, 97, 36), (33, 97, 36))
 expect({"tdx": {}}, (33, 97, 36), (33, 97, 36))
