@@ -10,8 +10,8 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "measure/export-c8s.h"
+#include "measure/golden-tdx.h"
 #include "measure/snp.h"
-#include "measure/tdx.h"
 
 #define BUILD_SCHEMA "assay-build/1"
 #define GUEST_POLICY                                                                               \
@@ -177,38 +177,42 @@ static int read_manifest(struct golden *golden, struct err *err)
 	return read_cmdline(golden, err);
 }
 
-/* The digest of the manifest's canonical form, which is what is published. */
-static json_t *manifest_digest(const struct golden *golden)
+int golden_document(const json_t *manifest, const char *name,
+	const unsigned char manifest_sha256[SHA256_SIZE], json_t **ret, struct err *err)
 {
-	unsigned char digest[SHA256_SIZE];
-	BUF_AUTO text = {0};
-	struct err err = {0};
-
-	if (json_doc_write(golden->manifest, &text, &err) != 0 ||
-		digest_bytes(DIGEST_SHA256, text.data, text.len, digest, &err) != 0)
-		return NULL;
-	return json_doc_hex_new(digest, sizeof(digest));
-}
-
-static int begin_document(struct golden *golden, struct err *err)
-{
-	const json_t *agent = json_object_get(golden->manifest, "agent");
-	json_t *architecture = json_object_get(golden->manifest, "architecture");
-	json_t *timestamp = json_object_get(golden->manifest, "timestamp");
+	const json_t *agent = json_object_get(manifest, "agent");
+	json_t *architecture = json_object_get(manifest, "architecture");
+	json_t *timestamp = json_object_get(manifest, "timestamp");
+	json_t *doc;
 
 	if (!json_is_string(architecture) || !json_is_integer(timestamp) ||
 		!json_is_boolean(json_object_get(agent, "stand_in")))
 		return err_fail(err, -EBADMSG,
 			"manifest: architecture, timestamp or agent.stand_in is missing");
-	golden->doc = json_pack("{s:s, s:s, s:O, s:O, s:O, s:o, s:[]}", "schema", GOLDEN_SCHEMA,
-		"name", golden->name, "architecture", architecture, "timestamp", timestamp,
-		"agent_stand_in", json_object_get(agent, "stand_in"), "manifest_sha256",
-		manifest_digest(golden), "tuples");
-	golden->tuples = json_object_get(golden->doc, "tuples");
-	return golden->tuples != NULL ? 0 : out_of_memory(err);
+	doc = json_pack("{s:s, s:s, s:O, s:O, s:O, s:o, s:[]}", "schema", GOLDEN_SCHEMA, "name",
+		name, "architecture", architecture, "timestamp", timestamp, "agent_stand_in",
+		json_object_get(agent, "stand_in"), "manifest_sha256",
+		json_doc_hex_new(manifest_sha256, SHA256_SIZE), "tuples");
+	*ret = doc;
+	return doc != NULL ? 0 : out_of_memory(err);
 }
 
-static json_t *part_json(const struct golden_part *part)
+/* The manifest is named by the digest of its canonical form, which is what is published. */
+static int begin_document(struct golden *golden, struct err *err)
+{
+	unsigned char digest[SHA256_SIZE];
+	BUF_AUTO text = {0};
+	int rc = json_doc_write(golden->manifest, &text, err);
+
+	if (rc == 0)
+		rc = digest_bytes(DIGEST_SHA256, text.data, text.len, digest, err);
+	if (rc == 0)
+		rc = golden_document(golden->manifest, golden->name, digest, &golden->doc, err);
+	golden->tuples = json_object_get(golden->doc, "tuples");
+	return rc;
+}
+
+json_t *golden_part_json(const struct golden_part *part)
 {
 	return json_pack("{s:s, s:o}", "path", part->name, "sha256",
 		json_doc_hex_new(part->sha256, SHA256_SIZE));
@@ -217,11 +221,11 @@ static json_t *part_json(const struct golden_part *part)
 /* A kernel that sets its root up by itself has no initrd. */
 static json_t *inputs_json(const struct golden *golden, const struct golden_part *firmware)
 {
-	json_t *initrd = golden->initrd.path != NULL ? part_json(&golden->initrd) : NULL;
+	json_t *initrd = golden->initrd.path != NULL ? golden_part_json(&golden->initrd) : NULL;
 
-	return json_pack("{s:o, s:o, s:o*, s:o}", "firmware", part_json(firmware), "kernel",
-		part_json(&golden->kernel), "initrd", initrd, "cmdline",
-		part_json(&golden->cmdline));
+	return json_pack("{s:o, s:o, s:o*, s:o}", "firmware", golden_part_json(firmware), "kernel",
+		golden_part_json(&golden->kernel), "initrd", initrd, "cmdline",
+		golden_part_json(&golden->cmdline));
 }
 
 static bool has_tuple(const json_t *tuples, const char *name)
@@ -237,23 +241,24 @@ static bool has_tuple(const json_t *tuples, const char *name)
 	return false;
 }
 
-/* Adds a tuple; takes over the JSON values, any of which may be NULL for lack of memory. */
-static int add_tuple(struct golden *golden, const char *name, const char *tee, const char *vmm,
-	json_t *shape, json_t *policy, json_t *inputs, json_t *values, struct err *err)
+/* Adds a tuple under its name; takes it over, which may be NULL for lack of memory. */
+static int add_tuple(struct golden *golden, const char *name, json_t *tuple, struct err *err)
 {
-	json_t *tuple = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:b}", "name", name, "tee",
-		tee, "vmm", vmm, "shape", shape, "policy", policy, "inputs", inputs, "values",
-		values, "acpi_verified", 0);
-
-	if (has_tuple(golden->tuples, name)) {
+	if (tuple == NULL || has_tuple(golden->tuples, name)) {
 		json_decref(tuple);
-		return err_fail(err, -EBADMSG, "manifest: $.launch gives the shape %s twice", name);
+		return tuple == NULL ? out_of_memory(err)
+				     : err_fail(err, -EBADMSG,
+					       "manifest: $.launch gives the shape %s twice", name);
+	}
+	if (json_object_set_new(tuple, "name", json_string(name)) != 0) {
+		json_decref(tuple);
+		return out_of_memory(err);
 	}
 	return json_array_append_new(golden->tuples, tuple) == 0 ? 0 : out_of_memory(err);
 }
 
-static int add_derivation(struct golden *golden, const char *tuple, const struct derive *derive,
-	const unsigned char *value, struct err *err)
+int golden_derivation(struct golden_outputs *outputs, const char *tuple,
+	const struct derive *derive, const unsigned char *value, struct err *err)
 {
 	JSON_AUTO *doc = NULL;
 	char *name = NULL;
@@ -264,7 +269,7 @@ static int add_derivation(struct golden *golden, const char *tuple, const struct
 	if (json_object_set_new(doc, "tuple", json_string(tuple)) != 0 ||
 		asprintf(&name, "derivation/%s.%s.json", tuple, derive->name) < 0)
 		return out_of_memory(err);
-	return write_output(golden, name, doc, err);
+	return golden_output_json(outputs, name, doc, err);
 }
 
 /* --- SNP --- */
@@ -423,12 +428,14 @@ static int add_snp_shape(struct golden *golden, const struct snp_shapes *shapes,
 	name = shape_name(golden, shapes, launch, cpu);
 	if (name == NULL)
 		return out_of_memory(err);
-	rc = add_tuple(golden, name, "sev-snp", launch->profile->name,
-		snp_shape_json(shapes, launch, cpu),
-		json_pack("{s:s, s:i}", "guest_policy", GUEST_POLICY, "vmpl", 0),
-		inputs_json(golden, &shapes->firmware_part),
-		json_pack("{s:o}", "launch_digest", json_doc_hex_new(digest, sizeof(digest))), err);
-	return rc != 0 ? rc : add_derivation(golden, name, &derive, digest, err);
+	rc = add_tuple(golden, name,
+		json_pack("{s:s, s:s, s:o, s:{s:s, s:i}, s:o, s:{s:o}, s:b}", "tee", "sev-snp",
+			"vmm", launch->profile->name, "shape", snp_shape_json(shapes, launch, cpu),
+			"policy", "guest_policy", GUEST_POLICY, "vmpl", 0, "inputs",
+			inputs_json(golden, &shapes->firmware_part), "values", "launch_digest",
+			json_doc_hex_new(digest, sizeof(digest)), "acpi_verified", 0),
+		err);
+	return rc != 0 ? rc : golden_derivation(&golden->outputs, name, &derive, digest, err);
 }
 
 static int add_snp_shapes(struct golden *golden, const struct snp_shapes *shapes, struct err *err)
@@ -462,133 +469,48 @@ static int add_snp(struct golden *golden, const json_t *snp, struct err *err)
 
 /* --- TDX --- */
 
-/* The registers that a tuple pins. */
-static const enum tdx_register tdx_pinned[] = {TDX_MRTD, TDX_RTMR1, TDX_RTMR2};
-#define TDX_PINNED (sizeof(tdx_pinned) / sizeof(tdx_pinned[0]))
-
-struct tdx_shape {
-	struct tdx_input in;
-	struct golden_part firmware;
-	struct derive derive[TDX_REGISTERS];
-	struct tdx_registers registers;
-};
-
-static void tdx_shape_done(struct tdx_shape *shape)
+static void part_done(struct golden_part *part)
 {
-	free(shape->firmware.path);
-	for (int i = 0; i < TDX_REGISTERS; i++)
-		derive_done(&shape->derive[i]);
+	free(part->path);
 }
 
-static int read_tdx(
-	const struct golden *golden, const json_t *tdx, struct tdx_shape *shape, struct err *err)
+static int read_tdx(const struct golden *golden, const json_t *tdx, struct tdx_input *in,
+	struct golden_part *part, struct err *err)
 {
 	const char *firmware;
 	int rc = json_doc_only(tdx, "$.launch.tdx", tdx_keys, err);
 
 	if (rc == 0)
-		rc = json_doc_str(tdx, "$.launch.tdx", "vmm", &shape->in.vmm, err);
+		rc = json_doc_str(tdx, "$.launch.tdx", "vmm", &in->vmm, err);
 	if (rc == 0)
 		rc = json_doc_str(tdx, "$.launch.tdx", "firmware", &firmware, err);
 	if (rc == 0 && json_object_get(tdx, "memory_bytes") != NULL)
-		rc = json_doc_u64(
-			tdx, "$.launch.tdx", "memory_bytes", &shape->in.memory_bytes, err);
+		rc = json_doc_u64(tdx, "$.launch.tdx", "memory_bytes", &in->memory_bytes, err);
 	if (rc == 0)
-		rc = find_part(golden, firmware, &shape->firmware, err);
+		rc = find_part(golden, firmware, part, err);
 	if (rc != 0)
 		return err_wrap(err, "manifest");
-	shape->in.firmware = shape->firmware.path;
-	shape->in.kernel = golden->kernel.path;
-	shape->in.initrd = golden->initrd.path;
-	shape->in.cmdline = buf_cstr(&golden->cmdline_text);
-	for (size_t i = 0; i < TDX_PINNED; i++) {
-		enum tdx_register reg = tdx_pinned[i];
-
-		shape->derive[reg] = (struct derive){
-			.name = tdx_register_name(reg), .alg = DIGEST_SHA384};
-		shape->in.derive[reg] = &shape->derive[reg];
-		shape->in.want |= TDX_WANT(reg);
-	}
+	in->firmware = part->path;
+	in->kernel = golden->kernel.path;
+	in->initrd = golden->initrd.path;
+	in->cmdline = buf_cstr(&golden->cmdline_text);
 	return 0;
 }
 
-static int tdx_values_json(const struct tdx_shape *shape, json_t **ret, struct err *err)
+static int add_tdx(struct golden *golden, const json_t *launch, struct err *err)
 {
-	JSON_AUTO *values = json_object();
-
-	for (size_t i = 0; i < TDX_PINNED; i++) {
-		enum tdx_register reg = tdx_pinned[i];
-
-		if (!shape->registers.has[reg])
-			return err_fail(err, -ENOTSUP, "%s: %s", tdx_register_name(reg),
-				shape->registers.why_not[reg]);
-		if (json_object_set_new(values, tdx_register_name(reg),
-			    json_doc_hex_new(shape->registers.value[reg], SHA384_SIZE)) != 0)
-			return out_of_memory(err);
-	}
-	*ret = json_incref(values);
-	return 0;
-}
-
-static json_t *tdx_shape_json(const struct tdx_shape *shape)
-{
-	const char *order = shape->registers.order == TDX_ORDER_SINGLE ? "single-pass" : "two-pass";
-
-	if (shape->in.memory_bytes == 0)
-		return json_pack("{s:s}", "mrtd_order", order);
-	return json_pack("{s:s, s:I}", "mrtd_order", order, "memory_bytes",
-		(json_int_t)shape->in.memory_bytes);
-}
-
-/* The digest of the event whose text begins with @what, as JSON; NULL when there is none. */
-static json_t *event_digest(const struct derive *derive, const char *what)
-{
-	for (size_t i = 0; i < derive->count; i++) {
-		const struct derive_step *step = &derive->steps[i];
-
-		if (strncmp(step->what, what, strlen(what)) == 0 &&
-			step->content_size == SHA384_SIZE)
-			return json_doc_hex_new(step->content, SHA384_SIZE);
-	}
-	return NULL;
-}
-
-/* The events that verifiers look for in the log: the kernel in RTMR1, its load options in RTMR2. */
-static int add_events(struct golden *golden, const struct tdx_shape *shape, struct err *err)
-{
-	json_t *tuple = json_array_get(golden->tuples, json_array_size(golden->tuples) - 1);
-	json_t *events = json_pack("{s:o*, s:o*}", "kernel",
-		event_digest(&shape->derive[TDX_RTMR1], "Authenticode of the kernel"),
-		"load_options", event_digest(&shape->derive[TDX_RTMR2], "load options"));
-
-	return json_object_set_new(tuple, "events", events) == 0 ? 0 : out_of_memory(err);
-}
-
-static int add_tdx(struct golden *golden, const json_t *tdx, struct err *err)
-{
-	__attribute__((cleanup(tdx_shape_done))) struct tdx_shape shape = {.in = {0}};
-	json_t *values = NULL;
-	int rc = read_tdx(golden, tdx, &shape, err);
+	struct golden_part firmware __attribute__((cleanup(part_done))) = {.path = NULL};
+	GOLDEN_TDX_AUTO tdx = {.count = 0};
+	struct tdx_input in = {.vmm = NULL};
+	int rc = read_tdx(golden, launch, &in, &firmware, err);
+	const struct tdx_size size = {.memory_bytes = in.memory_bytes};
 
 	if (rc == 0)
-		rc = tdx_measure(&shape.in, &shape.registers, err);
-	if (rc == 0 &&
-		memcmp(shape.registers.firmware_sha256, shape.firmware.sha256, SHA256_SIZE) != 0)
-		rc = err_fail(err, -EKEYREJECTED, "%s: changed while it was measured",
-			shape.firmware.path);
+		rc = golden_tdx_measure(&in, &size, 1, &firmware, &tdx, err);
 	if (rc == 0)
-		rc = tdx_values_json(&shape, &values, err);
-	if (rc == 0)
-		rc = add_tuple(golden, golden->name, "tdx", shape.in.vmm, tdx_shape_json(&shape),
-			json_pack("{s:b, s:b, s:b}", "debug", 0, "migratable", 0, "sept_ve_disable",
-				1),
-			inputs_json(golden, &shape.firmware), values, err);
-	if (rc == 0)
-		rc = add_events(golden, &shape, err);
-	for (size_t i = 0; rc == 0 && i < TDX_PINNED; i++)
-		rc = add_derivation(golden, golden->name, &shape.derive[tdx_pinned[i]],
-			shape.registers.value[tdx_pinned[i]], err);
-	return rc;
+		rc = add_tuple(golden, golden->name,
+			golden_tdx_tuple(&tdx, 0, inputs_json(golden, &firmware)), err);
+	return rc != 0 ? rc : golden_tdx_derivations(&tdx, 0, golden->name, &golden->outputs, err);
 }
 
 /* --- all --- */

@@ -17,6 +17,7 @@
 #include "lib/buf.h"
 #include "lib/digest.h"
 #include "lib/err.h"
+#include "measure/derive.h"
 #include "measure/warn.h"
 
 #define GOLDEN_SCHEMA	  "assay-golden/1"
@@ -58,6 +59,17 @@ int golden_part(const char *dir, const json_t *manifest, const char *name, struc
 /* Adds an output that holds the canonical form of @doc; takes over @name, which may be NULL for lack of memory. */
 int golden_output_json(
 	struct golden_outputs *outputs, char *name, const json_t *doc, struct err *err) MUST_CHECK;
+
+/* "{path, sha256}"; NULL for lack of memory. */
+json_t *golden_part_json(const struct golden_part *part);
+
+/* Adds derivation/TUPLE.REGISTER.json: how @value came to be. */
+int golden_derivation(struct golden_outputs *outputs, const char *tuple,
+	const struct derive *derive, const unsigned char *value, struct err *err) MUST_CHECK;
+
+/* A golden document of the build that @manifest describes, without tuples; -EBADMSG when the manifest lacks a field. */
+int golden_document(const json_t *manifest, const char *name,
+	const unsigned char manifest_sha256[SHA256_SIZE], json_t **ret, struct err *err) MUST_CHECK;
 
 /* One tuple of a golden document, borrowed from it. */
 struct golden_tuple {

@@ -11,15 +11,41 @@
 #include "lib/json.h"
 #include "measure/cmdline.h"
 #include "measure/golden-doc.h"
+#include "measure/golden-tdx.h"
 #include "measure/snp.h"
 #include "measure/target.h"
-#include "measure/tdx.h"
 
 #define SMALL_FILE_MAX	    (64u << 10)
 #define DEFAULT_POLICY	    0x30000 /* bit 17 is reserved and one, bit 16 allows SMT */
 #define POLICY_MIGRATE_MA   (UINT64_C(1) << 18)
 #define POLICY_DEBUG	    (UINT64_C(1) << 19)
 #define POLICY_RESERVED_ONE (UINT64_C(1) << 17)
+
+/* What the guests of one launch have in common with one command line: measured once for all roles. */
+struct tdx_set {
+	struct buf cmdline;
+	struct golden_tdx tdx;
+};
+
+struct tdx_sets {
+	struct golden_part firmware;
+	struct acpi_layout layout;
+	char *acpi_path;       /* owned: of a directory of tables */
+	struct tdx_set *items; /* owned; NULL: not measured yet */
+	size_t count;
+	bool named_vcpus, named_memory; /* in the tuples' names */
+};
+
+static void tdx_sets_done(struct tdx_sets *sets)
+{
+	for (size_t i = 0; i < sets->count; i++) {
+		buf_done(&sets->items[i].cmdline);
+		golden_tdx_done(&sets->items[i].tdx);
+	}
+	free(sets->items);
+	free(sets->acpi_path);
+	free(sets->firmware.path);
+}
 
 struct work {
 	const struct target *target;
@@ -31,6 +57,7 @@ struct work {
 	struct kata_config config; /* of [kata] */
 	enum kata_runtime runtime;
 	size_t version;
+	struct tdx_sets *tdx; /* owned: for each launch */
 	json_t *doc, *tuples; /* doc is owned */
 	struct golden_outputs outputs;
 };
@@ -48,6 +75,9 @@ static void work_done(struct work *work)
 	buf_done(&work->cmdline_text);
 	buf_done(&work->verity);
 	kata_config_done(&work->config);
+	for (size_t i = 0; work->tdx != NULL && i < work->target->launch_count; i++)
+		tdx_sets_done(&work->tdx[i]);
+	free(work->tdx);
 	json_decref(work->manifest);
 	json_decref(work->doc);
 	golden_outputs_done(&work->outputs);
@@ -286,25 +316,19 @@ static int read_anchor(
 
 /* --- tuples --- */
 
-static json_t *part_json(const struct golden_part *part)
-{
-	return json_pack("{s:s, s:o}", "path", part->name, "sha256",
-		json_doc_hex_new(part->sha256, SHA256_SIZE));
-}
-
 /* The files behind a tuple; a command line that Kata makes is named by its own digest. */
 static json_t *inputs_json(
 	const struct work *work, const struct golden_part *firmware, const struct buf *cmdline)
 {
-	json_t *inputs = json_pack(
-		"{s:o, s:o}", "firmware", part_json(firmware), "kernel", part_json(&work->kernel));
+	json_t *inputs = json_pack("{s:o, s:o}", "firmware", golden_part_json(firmware), "kernel",
+		golden_part_json(&work->kernel));
 	unsigned char digest[SHA256_SIZE];
 	struct err err = {0};
 
 	if (!work->target->kata.present) {
 		if (work->initrd.path != NULL)
-			json_object_set_new(inputs, "initrd", part_json(&work->initrd));
-		json_object_set_new(inputs, "cmdline", part_json(&work->cmdline));
+			json_object_set_new(inputs, "initrd", golden_part_json(&work->initrd));
+		json_object_set_new(inputs, "cmdline", golden_part_json(&work->cmdline));
 	} else if (digest_bytes(DIGEST_SHA256, cmdline->data, cmdline->len, digest, &err) == 0) {
 		json_object_set_new(inputs, "cmdline",
 			json_pack("{s:s, s:o}", "text", buf_cstr(cmdline), "sha256",
@@ -328,21 +352,6 @@ static char *tuple_name(
 	for (char *at = name; *at != '\0'; at++)
 		*at = *at == '/' ? '.' : *at;
 	return name;
-}
-
-static int add_derivation(struct work *work, const char *tuple, const struct derive *derive,
-	const unsigned char *value, struct err *err)
-{
-	JSON_AUTO *doc = NULL;
-	char *name = NULL;
-	int rc = derive_json(derive, value, &doc, err);
-
-	if (rc != 0)
-		return rc;
-	if (json_object_set_new(doc, "tuple", json_string(tuple)) != 0 ||
-		asprintf(&name, "derivation/%s.%s.json", tuple, derive->name) < 0)
-		return out_of_memory(err);
-	return golden_output_json(&work->outputs, name, doc, err);
 }
 
 /* Adds @tuple (taken over) under the name, with what its role says. */
@@ -481,7 +490,7 @@ static int add_snp(struct work *work, struct snp_run *run, const struct target_r
 		return out_of_memory(err);
 	rc = add_tuple(
 		work, snp_tuple(work, run, cpu, &cmdline, digest), name, role, anchor, false, err);
-	return rc == 0 ? add_derivation(work, name, &derive, digest, err) : rc;
+	return rc == 0 ? golden_derivation(&work->outputs, name, &derive, digest, err) : rc;
 }
 
 /* The distinct vCPU counts of a launch, in the order given. */
@@ -543,111 +552,6 @@ static int run_snp(struct work *work, size_t index, const struct target_role *ro
 
 /* --- TDX --- */
 
-static const enum tdx_register tdx_pinned[] = {TDX_MRTD, TDX_RTMR1, TDX_RTMR2};
-#define TDX_PINNED (sizeof(tdx_pinned) / sizeof(*tdx_pinned))
-
-struct tdx_run {
-	const struct target_launch *launch;
-	size_t index;
-	struct golden_part firmware;
-	struct tdx_input in;
-	struct derive derive[TDX_REGISTERS];
-	struct tdx_registers registers;
-};
-
-static void tdx_run_done(struct tdx_run *run)
-{
-	free(run->firmware.path);
-	for (int i = 0; i < TDX_REGISTERS; i++)
-		derive_done(&run->derive[i]);
-}
-
-static void event_to(json_t *events, const char *key, const struct derive *derive, const char *what)
-{
-	for (size_t i = 0; i < derive->count; i++) {
-		const struct derive_step *step = &derive->steps[i];
-
-		if (strncmp(step->what, what, strlen(what)) == 0 &&
-			step->content_size == SHA384_SIZE) {
-			json_object_set_new(
-				events, key, json_doc_hex_new(step->content, SHA384_SIZE));
-			return;
-		}
-	}
-}
-
-static json_t *tdx_tuple(const struct work *work, const struct tdx_run *run,
-	const struct buf *cmdline, uint32_t vcpus)
-{
-	const char *order = run->registers.order == TDX_ORDER_SINGLE ? "single-pass" : "two-pass";
-	json_t *shape = json_pack("{s:s}", "mrtd_order", order);
-	json_t *values = json_object(), *events = json_object();
-
-	if (run->launch->memory_bytes != 0)
-		json_object_set_new(
-			shape, "memory_bytes", json_integer((json_int_t)run->launch->memory_bytes));
-	if (vcpus != 0)
-		json_object_set_new(shape, "vcpus", json_integer(vcpus));
-	for (size_t i = 0; i < TDX_PINNED; i++)
-		json_object_set_new(values, tdx_register_name(tdx_pinned[i]),
-			json_doc_hex_new(run->registers.value[tdx_pinned[i]], SHA384_SIZE));
-	event_to(events, "kernel", &run->derive[TDX_RTMR1], "Authenticode of the kernel");
-	event_to(events, "load_options", &run->derive[TDX_RTMR2], "load options");
-	return json_pack("{s:s, s:s, s:b, s:o, s:{s:b, s:b, s:b}, s:o, s:o, s:o}", "tee", "tdx",
-		"vmm", run->launch->vmm, "acpi_verified", 0, "shape", shape, "policy", "debug", 0,
-		"migratable", 0, "sept_ve_disable", 1, "inputs",
-		inputs_json(work, &run->firmware, cmdline), "values", values, "events", events);
-}
-
-static int open_tdx(
-	const struct work *work, struct tdx_run *run, const struct buf *cmdline, struct err *err)
-{
-	int rc = golden_part(work->dir, work->manifest, run->launch->firmware, &run->firmware, err);
-
-	run->in = (struct tdx_input){.firmware = run->firmware.path,
-		.kernel = work->kernel.path,
-		.initrd = work->initrd.path,
-		.cmdline = buf_cstr(cmdline),
-		.vmm = run->launch->vmm,
-		.memory_bytes = run->launch->memory_bytes};
-	for (size_t i = 0; i < TDX_PINNED; i++) {
-		enum tdx_register reg = tdx_pinned[i];
-
-		run->derive[reg] = (struct derive){
-			.name = tdx_register_name(reg), .alg = DIGEST_SHA384};
-		run->in.derive[reg] = &run->derive[reg];
-		run->in.want |= TDX_WANT(reg);
-	}
-	return rc == 0 ? tdx_measure(&run->in, &run->registers, err) : rc;
-}
-
-/* vCPUs reach the registers through the command line alone; 0 where it does not depend on them. */
-static int add_tdx(struct work *work, size_t index, const struct target_role *role,
-	const struct anchor *anchor, uint32_t vcpus, struct err *err)
-{
-	struct tdx_run run __attribute__((cleanup(tdx_run_done))) = {
-		.launch = &work->target->launches[index], .index = index};
-	BUF_AUTO cmdline = {0};
-	char shape[24] = "-tdx";
-	char *name AUTO_FREE = NULL;
-	int rc = make_cmdline(work, vcpus, &cmdline, err);
-
-	if (rc == 0)
-		rc = open_tdx(work, &run, &cmdline, err);
-	if (rc != 0)
-		return rc;
-	if (vcpus != 0)
-		snprintf(shape, sizeof(shape), "-tdx-smp%u", vcpus);
-	name = tuple_name(work, role, index, shape);
-	if (name == NULL)
-		return out_of_memory(err);
-	rc = add_tuple(work, tdx_tuple(work, &run, &cmdline, vcpus), name, role, anchor, true, err);
-	for (size_t i = 0; rc == 0 && i < TDX_PINNED; i++)
-		rc = add_derivation(work, name, &run.derive[tdx_pinned[i]],
-			run.registers.value[tdx_pinned[i]], err);
-	return rc;
-}
-
 /* Whether the command line is another one for another number of vCPUs. */
 static int depends_on_vcpus(const struct work *work, bool *ret, struct err *err)
 {
@@ -660,20 +564,125 @@ static int depends_on_vcpus(const struct work *work, bool *ret, struct err *err)
 	return rc;
 }
 
+/* What all shapes of the launch are measured with. */
+static int tdx_input(const struct work *work, const struct target_launch *launch,
+	struct tdx_sets *sets, struct tdx_input *ret, struct err *err)
+{
+	int rc = golden_part(work->dir, work->manifest, launch->firmware, &sets->firmware, err);
+
+	*ret = (struct tdx_input){.firmware = sets->firmware.path,
+		.kernel = work->kernel.path,
+		.initrd = work->initrd.path,
+		.vmm = launch->vmm};
+	if (rc == 0 && launch->acpi != NULL)
+		rc = golden_tdx_acpi(launch->acpi, launch->qemu, &sets->layout, ret, err);
+	if (rc == 0 && ret->acpi_dir != NULL) {
+		sets->acpi_path = join(work->base, launch->acpi);
+		ret->acpi_dir = sets->acpi_path;
+		rc = ret->acpi_dir == NULL ? out_of_memory(err) : 0;
+	}
+	return rc;
+}
+
+/* Measures the shapes of vCPU counts [@first, @first + @count) with all memory sizes, which share one command line. */
+static int measure_set(const struct work *work, const struct target_launch *launch,
+	const struct tdx_input *in, size_t first, size_t count, struct tdx_sets *sets,
+	struct err *err)
+{
+	size_t sizes = launch->memory_count > 0 ? launch->memory_count : 1;
+	struct tdx_size *shapes AUTO_FREE = calloc(count * sizes, sizeof(*shapes));
+	struct tdx_set *set = &sets->items[sets->count];
+	struct tdx_input input = *in;
+	int rc = shapes == NULL ? out_of_memory(err) : 0;
+
+	for (size_t i = 0; rc == 0 && i < count * sizes; i++)
+		shapes[i] = (struct tdx_size){
+			.vcpus = sets->named_vcpus ? launch->vcpus[first + i / sizes] : 0,
+			.memory_bytes = launch->memory_count > 0 ? launch->memory[i % sizes] : 0};
+	if (rc == 0)
+		rc = make_cmdline(work, shapes[0].vcpus, &set->cmdline, err);
+	sets->count++;
+	input.cmdline = buf_cstr(&set->cmdline);
+	return rc != 0 ? rc
+		       : golden_tdx_measure(
+				 &input, shapes, count * sizes, &sets->firmware, &set->tdx, err);
+}
+
+static int check_shapes(const struct target_launch *launch, bool depends, struct err *err)
+{
+	if (depends && launch->vcpu_count == 0)
+		return err_fail(err, -EINVAL,
+			"launch.tdx: this Kata's command line names the vCPUs: vcpus is missing");
+	if (launch->acpi != NULL && (launch->vcpu_count == 0 || launch->memory_count == 0))
+		return err_fail(err, -EINVAL,
+			"launch.tdx: ACPI tables depend on vcpus and memory_bytes: both are "
+			"needed");
+	return 0;
+}
+
+/* vCPUs reach the registers through the command line and through ACPI tables alone. */
+static int measure_tdx(const struct work *work, const struct target_launch *launch,
+	struct tdx_sets *sets, struct err *err)
+{
+	struct tdx_input in;
+	bool depends = false;
+	size_t each, groups;
+	int rc = depends_on_vcpus(work, &depends, err);
+
+	if (rc == 0)
+		rc = check_shapes(launch, depends, err);
+	if (rc == 0)
+		rc = tdx_input(work, launch, sets, &in, err);
+	if (rc != 0)
+		return rc;
+	sets->named_vcpus = depends || launch->acpi != NULL;
+	sets->named_memory = launch->memory_count > 1;
+	groups = depends ? launch->vcpu_count : 1;
+	each = depends || launch->acpi == NULL ? 1 : launch->vcpu_count;
+	sets->items = calloc(groups, sizeof(*sets->items));
+	if (sets->items == NULL)
+		return out_of_memory(err);
+	for (size_t i = 0; rc == 0 && i < groups; i++)
+		rc = measure_set(work, launch, &in, i, each, sets, err);
+	return rc;
+}
+
+static int add_tdx(struct work *work, size_t index, const struct target_role *role,
+	const struct anchor *anchor, const struct tdx_sets *sets, const struct tdx_set *set,
+	size_t i, struct err *err)
+{
+	const struct tdx_size *size = &set->tdx.sizes[i];
+	BUF_AUTO shape = {0};
+	char *name AUTO_FREE = NULL;
+	int rc;
+
+	buf_str(&shape, "-tdx");
+	if (sets->named_vcpus)
+		buf_fmt(&shape, "-smp%u", size->vcpus);
+	if (sets->named_memory)
+		buf_fmt(&shape, "-%lluM", (unsigned long long)(size->memory_bytes >> 20));
+	rc = buf_check(&shape, err);
+	if (rc != 0)
+		return rc;
+	name = tuple_name(work, role, index, buf_cstr(&shape));
+	if (name == NULL)
+		return out_of_memory(err);
+	rc = add_tuple(work,
+		golden_tdx_tuple(&set->tdx, i, inputs_json(work, &sets->firmware, &set->cmdline)),
+		name, role, anchor, true, err);
+	return rc != 0 ? rc : golden_tdx_derivations(&set->tdx, i, name, &work->outputs, err);
+}
+
 static int run_tdx(struct work *work, size_t index, const struct target_role *role,
 	const struct anchor *anchor, struct err *err)
 {
-	const struct target_launch *launch = &work->target->launches[index];
-	bool depends;
-	int rc = depends_on_vcpus(work, &depends, err);
+	struct tdx_sets *sets = &work->tdx[index];
+	int rc = sets->items != NULL ? 0
+				     : measure_tdx(work, &work->target->launches[index], sets, err);
 
-	if (rc == 0 && !depends)
-		return add_tdx(work, index, role, anchor, 0, err);
-	if (rc == 0 && launch->vcpu_count == 0)
-		return err_fail(err, -EINVAL,
-			"launch.tdx: this Kata's command line names the vCPUs: vcpus is missing");
-	for (size_t i = 0; rc == 0 && i < launch->vcpu_count; i++)
-		rc = add_tdx(work, index, role, anchor, launch->vcpus[i], err);
+	for (size_t k = 0; rc == 0 && k < sets->count; k++)
+		for (size_t i = 0; rc == 0 && i < sets->items[k].tdx.count; i++)
+			rc = add_tdx(work, index, role, anchor, sets, &sets->items[k], i, err);
 	return rc;
 }
 
@@ -712,23 +721,14 @@ static int put_target(struct work *work, const unsigned char *sha256, struct err
 static int begin_document(struct work *work, const unsigned char *sha256, struct err *err)
 {
 	unsigned char digest[SHA256_SIZE];
-	json_t *agent, *architecture, *timestamp;
 	int rc = read_manifest(work, digest, err);
 
-	if (rc != 0)
-		return rc;
-	agent = json_object_get(json_object_get(work->manifest, "agent"), "stand_in");
-	architecture = json_object_get(work->manifest, "architecture");
-	timestamp = json_object_get(work->manifest, "timestamp");
-	if (!json_is_boolean(agent) || !json_is_string(architecture) || !json_is_integer(timestamp))
-		return err_fail(err, -EBADMSG,
-			"manifest.json: architecture, timestamp or agent.stand_in is missing");
-	work->doc = json_pack("{s:s, s:s, s:O, s:O, s:O, s:o, s:[]}", "schema", GOLDEN_SCHEMA,
-		"name", work->name, "architecture", architecture, "timestamp", timestamp,
-		"agent_stand_in", agent, "manifest_sha256", json_doc_hex_new(digest, SHA256_SIZE),
-		"tuples");
+	if (rc == 0)
+		rc = golden_document(work->manifest, work->name, digest, &work->doc, err);
 	work->tuples = json_object_get(work->doc, "tuples");
-	return work->tuples != NULL ? put_target(work, sha256, err) : out_of_memory(err);
+	if (rc == 0)
+		rc = put_target(work, sha256, err);
+	return rc;
 }
 
 /* What was made must be readable, and its roles must be told apart. */
@@ -747,6 +747,9 @@ int target_golden(const struct target *target, const char *base,
 		__attribute__((cleanup(work_done))) = {.target = target, .base = base, .dir = dir};
 	int rc = begin_document(&work, sha256, err);
 
+	work.tdx = calloc(target->launch_count, sizeof(*work.tdx));
+	if (rc == 0 && work.tdx == NULL)
+		rc = out_of_memory(err);
 	if (rc == 0)
 		rc = read_parts(&work, err);
 	if (rc == 0 && target->kata.present)

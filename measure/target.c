@@ -21,6 +21,9 @@ static void launch_done(struct target_launch *launch)
 	free(launch->firmware);
 	free(launch->vmm);
 	free(launch->vcpus);
+	free(launch->memory);
+	free(launch->acpi);
+	free(launch->qemu);
 	free(launch->sev_features);
 	free(launch->guest_policy);
 	strings_done(&launch->cpus);
@@ -100,6 +103,33 @@ static int read_vcpus(const struct toml *value, void *dst, struct err *err)
 	return rc;
 }
 
+/* One size in bytes, or a list of them. */
+static int read_memory(const struct toml *value, void *dst, struct err *err)
+{
+	struct target_launch *launch = dst;
+	bool list = value->type == TOML_ARRAY;
+	size_t count = list ? value->u.list.count : 1;
+	int rc = 0;
+
+	if (count == 0 || count > TARGET_SHAPES_MAX)
+		return toml_fail(
+			value, err, -EBADMSG, "memory_bytes: 1 to %d sizes", TARGET_SHAPES_MAX);
+	launch->memory = calloc(count, sizeof(*launch->memory));
+	if (launch->memory == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; rc == 0 && i < count; i++) {
+		rc = toml_read_u64(list ? value->u.list.items[i] : value, &launch->memory[i], err);
+		if (rc == 0 && launch->memory[i] % (1u << 20) != 0)
+			rc = toml_fail(
+				value, err, -EBADMSG, "memory_bytes: not a multiple of 1 MiB");
+		for (size_t k = 0; rc == 0 && k < i; k++)
+			if (launch->memory[k] == launch->memory[i])
+				rc = toml_fail(value, err, -EBADMSG, "memory_bytes: a size twice");
+		launch->memory_count++;
+	}
+	return rc;
+}
+
 /* --- launches --- */
 
 static int check_launch(
@@ -107,6 +137,8 @@ static int check_launch(
 {
 	if (!launch->tdx && (launch->vcpu_count > 0) == (launch->limits.count > 0))
 		return toml_fail(value, err, -EBADMSG, "vcpus or pod_cpu_limits, one of them");
+	if (launch->qemu != NULL && launch->acpi == NULL)
+		return toml_fail(value, err, -EBADMSG, "qemu without acpi");
 	if (!launch->tdx && launch->cpus.count == 0)
 		return toml_fail(value, err, -EBADMSG, "cpus: missing");
 	return 0;
@@ -131,8 +163,9 @@ static int read_launch(
 		{"firmware", offsetof(struct target_launch, firmware), toml_read_string, true},
 		{"vmm", offsetof(struct target_launch, vmm), toml_read_string, true},
 		{"vcpus", 0, read_vcpus, false},
-		{"memory_bytes", offsetof(struct target_launch, memory_bytes), toml_read_u64,
-			false},
+		{"memory_bytes", 0, read_memory, false},
+		{"acpi", offsetof(struct target_launch, acpi), toml_read_string, false},
+		{"qemu", offsetof(struct target_launch, qemu), toml_read_string, false},
 		TOML_FIELDS_END,
 	};
 	int rc;

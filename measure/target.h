@@ -33,9 +33,12 @@ struct target_launch {
 	uint32_t *vcpus;	    /* owned */
 	size_t vcpu_count;
 	struct target_strings limits; /* pods' CPU limits instead, "500m" or "none"; need [kata] */
-	uint64_t memory_bytes;	      /* TDX */
-	char *sev_features;	      /* SNP: "0x1" */
-	char *guest_policy;	      /* SNP: "0x30000" */
+	uint64_t *memory;	      /* owned: TDX, bytes */
+	size_t memory_count;
+	char *acpi; /* TDX: where ACPI tables come from (golden-tdx.h); NULL: RTMR0 is not pinned */
+	char *qemu; /* TDX: program for acpi = "qemu" */
+	char *sev_features; /* SNP: "0x1" */
+	char *guest_policy; /* SNP: "0x30000" */
 };
 
 struct target_role {

@@ -182,4 +182,65 @@ baked "$zeros"
 same "a locked one that differs" "$(warned)" "$takes, and they differ"
 role broken
 fails 2 'broken.toml: policy.rego' "a policy that the agent would not load" "$ASSAY" golden "$B" --target "$T/role.toml"
+
+# TDX: RTMR0 too, once it is known where ACPI tables come from; what assay measure says of every shape.
+firmware=$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd
+if [ -f "$firmware" ]; then
+	cp "$firmware" "$B/firmware/tdx.fd"
+	cp "$TOP/tests/data/tdx/kernel.bin" "$B/vmlinuz"
+	manifest
+	tdx() { "$ASSAY" measure tdx --firmware "$firmware" --kernel "$B/vmlinuz" --vmm qemu-10.1 "$@"; }
+	registers() { json "[' '.join(k + '=' + v for k, v in sorted(x['values'].items())) for x in t][$1]"; }
+	launch='[[launch.tdx]]
+firmware = "firmware/tdx.fd"
+vmm = "qemu-10.1"'
+	printf 'name = "tdx"\n%s\nvcpus = [1, 4]\nmemory_bytes = [2147483648, 4294967296]\nacpi = "builtin"\n[[role]]\nname = "a"\ninitdata = "cds.toml"\n[[role]]\nname = "b"\ninitdata = "workload.toml"\n' "$launch" >"$T/tdx.toml"
+	make "a target with ACPI tables" <"$T/tdx.toml"
+	same "tuples by role, vCPUs and memory" "$(json '" ".join(x["name"] for x in t)')" \
+		"$(for role in a b; do for shape in 1-2048 1-4096 4-2048 4-4096; do printf 'demo-%s-tdx-smp%sM ' $role $shape; done; done | sed 's/ $//')"
+	same "of which RTMR0 is pinned" "$(json 'sorted(t[7]["values"])')" "['mrtd', 'rtmr0', 'rtmr1', 'rtmr2']"
+	same "and verified" "$(json 'set(x["acpi_verified"] for x in t)')" "{True}"
+	i=0
+	for vcpus in 1 4; do
+		for memory in 2G 4G; do
+			same "assay measure agrees on $vcpus vCPUs, $memory" "$(registers $i)" \
+				"$(tdx --initrd "$B/initrd.img" --cmdline "$(cat "$B/cmdline")" --vcpus $vcpus --memory $memory --acpi builtin | tr '\n' ' ' | sed 's/ $//')"
+			i=$((i + 1))
+		done
+	done
+	same "the second role has the same values" "$(registers 4:)" "$(registers :4)"
+	same "a derivation for each register of each tuple" "$(find "$T/golden/derivation" -type f | wc -l)" 32
+	same "which ends in the register" "$(python3 -c '
+import json, sys
+for name in sys.argv[2:]:
+    doc = json.load(open(sys.argv[1] + "/" + name + ".json"))
+    print(doc["steps"][-1]["running"] == doc["value"], len(doc["steps"]) > 3)' "$T/golden/derivation" \
+		demo-b-tdx-smp4-4096M.rtmr0 demo-a-tdx-smp1-4096M.rtmr1 | sort -u)" "True True"
+	same "RTMR1's derivation is there for shapes that share it" "$(cmp "$T/golden/derivation/demo-a-tdx-smp1-2048M.rtmr1.json" \
+		"$T/golden/derivation/demo-a-tdx-smp4-4096M.rtmr1.json" | wc -l; grep -c running "$T/golden/derivation/demo-a-tdx-smp4-4096M.rtmr1.json")" "1
+5"
+	# The tables of a directory are of one shape.
+	printf 'name = "tdx"\n%s\nvcpus = [1]\nmemory_bytes = 2147483648\nacpi = "tables"\n' "$launch" >"$T/one.toml"
+	fails 3 'tables/etc/table-loader' "a directory that is not there" "$ASSAY" golden "$B" --target "$T/one.toml"
+	if [ -d "$SHARED/vectors/tdx/derived" ]; then
+		mkdir -p "$T/tables/etc/acpi"
+		for blob in table-loader rsdp tables; do
+			cp "$SHARED"/vectors/tdx/derived/qemu-10.1.0-q35-smp1-2G-hpet-serial.*"$blob"* \
+				"$T/tables/etc/$([ $blob = table-loader ] || echo acpi/)$blob"
+		done
+		make "tables of a directory" <"$T/one.toml"
+		same "are nobody's word but the directory's" "$(json 't[0]["acpi_verified"]')" False
+		same "their RTMR0" "$(json 't[0]["values"]["rtmr0"]')" "$(tdx --initrd "$B/initrd.img" --cmdline "$(cat "$B/cmdline")" \
+			--vcpus 1 --memory 2G --acpi "$T/tables" --register rtmr0)"
+		sed -i 's/2147483648/[2147483648, 4294967296]/' "$T/one.toml"
+		fails 2 'of one shape only' "a directory for two shapes" "$ASSAY" golden "$B" --target "$T/one.toml"
+	fi
+	for bad in 'builtin|both are needed' 'builtin:nothing|acpi' 'builtin"\nqemu = "qemu-none|qemu goes with'; do
+		printf 'name = "tdx"\n%s\nvcpus = [1]\nacpi = "%b"\n' "$launch" "${bad%|*}" >"$T/bad.toml"
+		case $bad in builtin\|*) ;; *) echo 'memory_bytes = 2147483648' >>"$T/bad.toml" ;; esac
+		fails 2 "${bad#*|}" "ACPI tables: $bad" "$ASSAY" golden "$B" --target "$T/bad.toml"
+	done
+else
+	skip "RTMR0 of a target" "no reference data"
+fi
 done_testing
