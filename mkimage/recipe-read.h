@@ -134,6 +134,7 @@ int recipe_read_kernel(const struct toml *value, void *dst, struct err *err) MUS
 void recipe_kernel_done(struct recipe_kernel *kernel);
 int recipe_read_dirs(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_files(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+int recipe_read_joins(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_links(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_users(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_groups(const struct toml *value, void *dst, struct err *err) MUST_CHECK;

@@ -19,6 +19,7 @@ static const char *const unit_suffixes[] = {".service", ".socket", ".target", ".
 WORD_READER(account)
 WORD_READER(policy)
 LIST_READER(accounts, read_account)
+LIST_READER(patterns, recipe_read_pattern)
 
 static int read_unit_name(const struct toml *value, void *dst, struct err *err)
 {
@@ -137,6 +138,15 @@ static const struct toml_field permission_fields[] = {
 static const struct recipe_kind permissions_kind = RECIPE_KIND(permissions, permission_count,
 	.distinct = true, .fields = permission_fields, .finish = finish_permission);
 ITEMS_READER(permissions)
+
+static const struct toml_field join_fields[] = {
+	{"path", offsetof(struct recipe_join, path), recipe_read_guest_path, true},
+	{"of", offsetof(struct recipe_join, of), read_patterns, true},
+	TOML_FIELDS_END,
+};
+static const struct recipe_kind joins_kind = RECIPE_KIND(
+	joins, join_count, .distinct = true, .fields = join_fields);
+ITEMS_READER(joins)
 
 static const struct toml_field link_fields[] = {
 	{"path", offsetof(struct recipe_link, path), recipe_read_guest_path, true},
@@ -305,6 +315,11 @@ static void lists_done(struct recipe *recipe)
 		recipe_xattrs_done(&recipe->permissions[i].xattrs);
 	}
 	free(recipe->permissions);
+	for (size_t i = 0; i < recipe->join_count; i++) {
+		free(recipe->joins[i].path);
+		recipe_strings_done(&recipe->joins[i].of);
+	}
+	free(recipe->joins);
 	for (size_t i = 0; i < recipe->link_count; i++) {
 		free(recipe->links[i].path);
 		free(recipe->links[i].target);

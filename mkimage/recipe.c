@@ -473,6 +473,7 @@ static const struct toml_field recipe_fields[] = {
 	{"command-line", 0, read_command_line, false},
 	{"directory", 0, recipe_read_dirs, false},
 	{"file", 0, recipe_read_files, false},
+	{"join", 0, recipe_read_joins, false},
 	{"link", 0, recipe_read_links, false},
 	{"user", 0, recipe_read_users, false},
 	{"group", 0, recipe_read_groups, false},

@@ -110,6 +110,12 @@ struct recipe_permission {
 	struct recipe_xattrs xattrs;
 };
 
+/* [[join]]: a file made of others, one after the other. */
+struct recipe_join {
+	char *path;
+	struct recipe_strings of; /* patterns over guest paths */
+};
+
 struct recipe_link {
 	char *path;
 	char *target;
@@ -264,6 +270,8 @@ struct recipe {
 	size_t dir_count;
 	struct recipe_file *files;
 	size_t file_count;
+	struct recipe_join *joins;
+	size_t join_count;
 	struct recipe_link *links;
 	size_t link_count;
 	struct recipe_user *users;

@@ -361,6 +361,56 @@ static int add_files(struct steps *steps, struct err *err)
 	return 0;
 }
 
+/* Appends the bytes of every file that matches @pattern, in the order of their paths. */
+static int join_pattern(
+	const struct steps *steps, const char *pattern, struct buf *ret, struct err *err)
+{
+	char path[TREE_PATH_MAX + 1];
+	size_t count = 0;
+
+	tree_for_each (steps->tree, node) {
+		const struct tree_content *content = &node->inode->content;
+
+		tree_path(node, path);
+		if (node->inode->type != TREE_FILE || fnmatch(pattern, path, FNM_PATHNAME) != 0)
+			continue;
+		if (content->size_bytes > STEPS_SOURCE_BYTES_MAX - ret->len)
+			return err_fail(err, -EFBIG, "more than %u bytes", STEPS_SOURCE_BYTES_MAX);
+		void *dst = buf_grow(ret, (size_t)content->size_bytes);
+		int rc = buf_check(ret, err);
+
+		if (rc == 0)
+			rc = tree_read(content, path, dst, (size_t)content->size_bytes, 0, err);
+		if (rc != 0)
+			return rc;
+		count++;
+	}
+	return count > 0 ? 0 : err_fail(err, -EBADMSG, "\"/%s\" matches no file", pattern);
+}
+
+static int add_join(struct steps *steps, const struct recipe_join *join, struct err *err)
+{
+	BUF_AUTO bytes = {0};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < join->of.count; i++)
+		rc = join_pattern(steps, join->of.items[i], &bytes, err);
+	return rc != 0 ? rc
+		       : put_file(steps, join->path, &bytes,
+				 &(struct steps_owner){.mode = 0644}, err);
+}
+
+static int add_joins(struct steps *steps, struct err *err)
+{
+	for (size_t i = 0; i < steps->recipe->join_count; i++) {
+		const struct recipe_join *join = &steps->recipe->joins[i];
+
+		if (add_join(steps, join, err) != 0)
+			return err_wrap(err, "join /%s", join->path);
+	}
+	return 0;
+}
+
 static int add_links(struct steps *steps, struct err *err)
 {
 	for (size_t i = 0; i < steps->recipe->link_count; i++) {
@@ -472,6 +522,14 @@ static int add_agent(struct steps *steps, struct err *err)
 
 static int warn_policy(struct steps *steps, const struct policy_report *report, struct err *err)
 {
+	int debug = steps->recipe->policy.debug
+			    ? append_line(&steps->result.warnings, &steps->result.warning_count,
+				      "policy: of a debug image, whose host need not be kept out",
+				      err)
+			    : 0;
+
+	if (debug != 0)
+		return debug;
 	for (size_t i = 0; report->open[i] != NULL; i++) {
 		BUF_AUTO line = {0};
 
@@ -622,6 +680,7 @@ static step_fn *const all_steps[] = {
 	add_dirs,
 	add_accounts,
 	add_files,
+	add_joins,
 	add_links,
 	steps_units,
 	add_agent,

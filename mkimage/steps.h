@@ -6,7 +6,7 @@
  *                               to lend privileges to
  *   3 directories
  *   4 users and groups          /etc/{passwd,group,shadow,gshadow}
- *   5 files
+ *   5 files; files joined from others
  *   6 symbolic links
  *   7 systemd units             /etc/systemd/system
  *   8 agent

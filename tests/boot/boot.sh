@@ -13,6 +13,7 @@ IMAGE=$BUILD/tests/oracle/guest-image
 STAND_IN=$TOP/build/guest/kata-agent-stand-in
 boot_begin='assay-agent-report begin'
 boot_done='assay-agent-report end'
+boot_also= # what must be there too
 boot_qemu=
 
 # A test that is stopped takes its machine along.
@@ -85,7 +86,7 @@ boot() { # NAME DISK CMDLINE
 boot_wait() { # START
 	while :; do
 		boot_end=report
-		grep -q "$boot_done" "$boot_log" && return
+		grep -q "$boot_done" "$boot_log" && grep -q "$boot_also" "$boot_log" && return
 		boot_end=off
 		# what was written before it went counts
 		kill -0 "$boot_qemu" 2>/dev/null || { grep -q "$boot_done" "$boot_log" && boot_end=report; return; }
