@@ -94,7 +94,7 @@ static const struct tdx_vmm vmms[] = {
 		.acpi_version = "11.1.",
 		.named_blobs = true,
 		QEMU_Q35,
-		.source = "as 11.0; its ACPI tables are those of Debian's 11.1",
+		.source = "as 11.0: Debian's 11.1.3 leaves a confidential guest's kernel alone",
 	},
 	{
 		.name = "cloud-hypervisor",
