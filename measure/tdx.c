@@ -179,6 +179,12 @@ static const struct acpi_layout *layout_of(const struct tdx_input *in)
 	return in->acpi_layout != NULL ? in->acpi_layout : &none;
 }
 
+/* Whether there are PCI devices, which firmware puts at addresses of its choice. */
+static bool has_pci(const struct tdx_input *in)
+{
+	return in->acpi_pci || acpi_layout_endpoints(layout_of(in)) > 0;
+}
+
 /* The tables from a QEMU, which must be of the VMM's version: they differ between versions. */
 static int read_acpi_qemu(const struct launch *launch, const struct tdx_size *shape,
 	struct acpi_blobs *ret, struct err *err)
@@ -187,9 +193,8 @@ static int read_acpi_qemu(const struct launch *launch, const struct tdx_size *sh
 	const struct tdx_vmm *vmm = launch->vmm;
 	const char *args[ACPI_QEMU_ARGS_MAX];
 	size_t count = acpi_layout_args(layout_of(in), args);
-	bool pci = in->acpi_pci || acpi_layout_endpoints(layout_of(in)) > 0;
 	const struct acpi_machine machine = {.qemu = in->acpi_qemu,
-		.firmware = pci ? in->firmware : NULL,
+		.firmware = has_pci(in) ? in->firmware : NULL,
 		.memory_bytes = shape->memory_bytes,
 		.vcpus = shape->vcpus,
 		.args = args,
@@ -249,6 +254,11 @@ static int get_acpi(const struct launch *launch, const struct tdx_size *shape,
 	if (launch->vmm->acpi_version == NULL)
 		return err_fail(err, -ENOTSUP,
 			"no stock QEMU is known to have the ACPI tables of %s", launch->vmm->name);
+	if (has_pci(in) && launch->generation.separators != GENERATION_SEPARATORS_BOTH)
+		return err_fail(err, -ENOTSUP,
+			"where firmware older than edk2-stable202411 (%s) puts PCI devices in a TD "
+			"is not known: its ACPI tables can only be given as a directory",
+			launch->generation.name);
 	return in->acpi_builtin ? make_acpi(launch, shape, ret, err)
 				: read_acpi_qemu(launch, shape, ret, err);
 }
