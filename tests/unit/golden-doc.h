@@ -63,7 +63,7 @@ static inline json_t *golden_head(void)
 		"manifest_sha256", hex64('8'), "tuples");
 }
 
-static inline json_t *golden_document(void)
+static inline json_t *golden_sample(void)
 {
 	json_t *doc = golden_head();
 	json_t *tuples = json_object_get(doc, "tuples");

@@ -117,7 +117,7 @@ static void test_bad(void)
 {
 	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
 		const struct change *change = &changes[i];
-		JSON_AUTO *doc = golden_document();
+		JSON_AUTO *doc = golden_sample();
 		json_t *object = at_path(doc, change->path);
 		GOLDEN_DOC_AUTO got = {.json = NULL};
 		struct err err = {0};
@@ -149,7 +149,7 @@ static void test_text(void)
 
 static void test_good(void)
 {
-	JSON_AUTO *doc = golden_document();
+	JSON_AUTO *doc = golden_sample();
 	GOLDEN_DOC_AUTO got = {.json = NULL};
 	struct err err = {0};
 
@@ -259,7 +259,7 @@ static const char *output(const struct made *made, const char *name)
 
 static void test_flat(void)
 {
-	JSON_AUTO *doc = golden_document();
+	JSON_AUTO *doc = golden_sample();
 	MADE snp = {.rc = 0}, rtmrs = {.rc = 0}, helm = {.rc = 0}, csv = {.rc = 0};
 	char want[8192];
 
@@ -286,7 +286,7 @@ static void test_flat(void)
 
 static void test_image_manifest(void)
 {
-	JSON_AUTO *doc = golden_document();
+	JSON_AUTO *doc = golden_sample();
 	MADE made = {.rc = 0}, twice = {.rc = 0}, two = {.rc = 0};
 	JSON_AUTO *got = NULL;
 
@@ -312,7 +312,7 @@ static void test_image_manifest(void)
 
 static void test_flat_refusals(void)
 {
-	JSON_AUTO *doc = golden_document();
+	JSON_AUTO *doc = golden_sample();
 	MADE both = {.rc = 0}, missing = {.rc = 0}, tee = {.rc = 0}, wrong = {.rc = 0},
 	     none = {.rc = 0}, guest = {.rc = 0};
 
@@ -345,7 +345,7 @@ static void is_json(const json_t *json, const char *path, const char *want, cons
 
 static void test_trustee(void)
 {
-	JSON_AUTO *doc = golden_document();
+	JSON_AUTO *doc = golden_sample();
 	JSON_AUTO *message = NULL, *values = NULL, *plain = NULL;
 	MADE made = {.rc = 0};
 	BUF_AUTO payload = {0};
@@ -376,7 +376,7 @@ static void test_trustee(void)
 
 static void test_trustee_gaps(void)
 {
-	JSON_AUTO *doc = golden_document();
+	JSON_AUTO *doc = golden_sample();
 	JSON_AUTO *values = NULL;
 	MADE made = {.rc = 0}, script = {.rc = 0}, one = {.rc = 0};
 	json_t *other = golden_tdx("other", 'd', '1');
@@ -403,7 +403,7 @@ static void test_trustee_gaps(void)
 
 static void test_c8s(void)
 {
-	JSON_AUTO *doc = golden_document();
+	JSON_AUTO *doc = golden_sample();
 	JSON_AUTO *got = NULL;
 	MADE made = {.rc = 0};
 
