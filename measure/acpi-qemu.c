@@ -29,21 +29,22 @@
 #include "lib/run.h"
 #include "lib/wr.h"
 
-#define ANSWER_SECONDS	60
-#define SILENCES_MAX	5	/* times of that, before firmware is given up */
-#define LOG_LINES_MAX	100000u /* OVMF selects some hundred times */
-#define LINE_MAX_BYTES	(8u << 20)
-#define VERSION_MAX	65536
-#define BLOB_MAX	(2u << 20)
-#define FILES_MAX	256
-#define FILE_ENTRY	64
-#define SELECT_DIR	0x19
-#define DMA_SELECT_READ 0x0a
-#define DMA_AT		0x10000u /* guest memory of no concern: nothing runs, or will again */
-#define DATA_AT		0x20000u
-#define PCI_ADDRESS	0x80000000u
-#define MCH		0x0000u	    /* 00:00.0 */
-#define LPC		(31u << 11) /* 00:1f.0 */
+#define ANSWER_SECONDS	 60
+#define SILENCES_MAX	 5	 /* times of that, before firmware is given up */
+#define LOG_LINES_MAX	 100000u /* OVMF selects some hundred times */
+#define LINE_MAX_BYTES	 (8u << 20)
+#define VERSION_MAX	 65536
+#define BLOB_MAX	 (2u << 20)
+#define FILES_MAX	 256
+#define FILE_ENTRY	 64
+#define SELECT_BOOT_MENU 0x0e
+#define SELECT_DIR	 0x19
+#define DMA_SELECT_READ	 0x0a
+#define DMA_AT		 0x10000u /* guest memory of no concern: nothing runs, or will again */
+#define DATA_AT		 0x20000u
+#define PCI_ADDRESS	 0x80000000u
+#define MCH		 0x0000u     /* 00:00.0 */
+#define LPC		 (31u << 11) /* 00:1f.0 */
 
 /* Descriptors of the child. */
 #define CHILD_ERR   2
@@ -66,7 +67,8 @@ struct file {
 	uint32_t bytes;
 };
 
-enum { LOADER, RSDP, TABLES, FILES };
+/* Firmware asks for the first three, at which moment they are frozen; the others need not be there. */
+enum { LOADER, RSDP, TABLES, FROZEN, SMBIOS = FROZEN, ITEM, FILES = ITEM + RTMR0_ITEMS };
 
 struct guest {
 	pid_t pid;
@@ -330,13 +332,14 @@ static int find_files(struct guest *guest, const struct buf *dir, struct err *er
 		rd_skip(&rd, 2);
 		found = (const char *)rd_bytes(&rd, 56);
 		for (size_t i = 0; i < FILES; i++)
-			if (strncmp(found, guest->files[i].name, 56) == 0) {
+			if (guest->files[i].name != NULL &&
+				strncmp(found, guest->files[i].name, 56) == 0) {
 				guest->files[i].key = key;
 				guest->files[i].bytes = size;
 			}
 	}
 	for (size_t i = 0; i < FILES; i++)
-		if (guest->files[i].bytes == 0 || guest->files[i].bytes > BLOB_MAX)
+		if ((guest->files[i].bytes == 0 && i < FROZEN) || guest->files[i].bytes > BLOB_MAX)
 			return err_fail(err, -EIO, "QEMU has no fw_cfg file %s, or a huge one",
 				guest->files[i].name);
 	return 0;
@@ -376,7 +379,7 @@ static int await_tables(struct guest *guest, struct err *err)
 		if (n == 0)
 			return gone(guest, err);
 		silences += n < 0;
-		for (size_t i = 0; i < FILES && n > 0; i++)
+		for (size_t i = 0; i < FROZEN && n > 0; i++)
 			if (key == guest->files[i].key)
 				return 0;
 	}
@@ -401,14 +404,20 @@ static int run_firmware(struct guest *guest, struct err *err)
 
 static int read_blobs(struct guest *guest, bool firmware, struct acpi_blobs *blobs, struct err *err)
 {
-	struct buf *const to[FILES] = {
-		[LOADER] = &blobs->loader, [RSDP] = &blobs->rsdp, [TABLES] = &blobs->tables};
+	struct buf *to[FILES] = {[LOADER] = &blobs->loader,
+		[RSDP] = &blobs->rsdp,
+		[TABLES] = &blobs->tables,
+		[SMBIOS] = &blobs->smbios};
 	int rc = read_directory(guest, err);
 
 	if (rc == 0)
 		rc = firmware ? run_firmware(guest, err) : set_chipset(guest, err);
+	for (size_t i = 0; i < RTMR0_ITEMS; i++)
+		to[ITEM + i] = &blobs->item[i];
 	for (size_t i = 0; i < FILES && rc == 0; i++)
-		rc = read_item(guest, guest->files[i].key, guest->files[i].bytes, to[i], err);
+		if (guest->files[i].bytes > 0)
+			rc = read_item(
+				guest, guest->files[i].key, guest->files[i].bytes, to[i], err);
 	return rc;
 }
 
@@ -462,13 +471,17 @@ int acpi_qemu_read(const struct acpi_machine *machine, struct acpi_blobs *ret, s
 		.log = {.fd = -1},
 		.files = {[LOADER] = {.name = "etc/table-loader"},
 			[RSDP] = {.name = "etc/acpi/rsdp"},
-			[TABLES] = {.name = "etc/acpi/tables"}}};
+			[TABLES] = {.name = "etc/acpi/tables"},
+			[SMBIOS] = {.name = "etc/smbios/smbios-tables"},
+			[ITEM + RTMR0_BOOT_MENU] = {.key = SELECT_BOOT_MENU, .bytes = 2}}};
 	struct command_line line;
 	int rc;
 
 	if (machine->arg_count > ACPI_QEMU_ARGS_MAX)
 		return err_fail(
 			err, -EINVAL, "more than %d arguments for QEMU", ACPI_QEMU_ARGS_MAX);
+	for (int i = 0; i < RTMR0_ITEMS; i++)
+		guest.files[ITEM + i].name = rtmr0_item_file((enum rtmr0_item)i);
 	make_args(machine, &line);
 	rc = guest_start(&guest, (char *const *)line.argv, err);
 	if (rc == 0)

@@ -31,7 +31,7 @@ struct acpi_machine {
 int acpi_qemu_version(
 	const char *qemu, char ret[ACPI_QEMU_VERSION_MAX], struct err *err) MUST_CHECK;
 
-/* Reads the three blobs of such a machine. -EINVAL when QEMU refuses its arguments, -EIO when it
+/* Reads the blobs of such a machine, and what there is of the other items. -EINVAL when QEMU refuses its arguments, -EIO when it
  * does not answer. */
 int acpi_qemu_read(
 	const struct acpi_machine *machine, struct acpi_blobs *ret, struct err *err) MUST_CHECK;

@@ -11,6 +11,7 @@
 #include "lib/opt.h"
 #include "measure/cmd.h"
 #include "measure/profile-tdx.h"
+#include "measure/smbios.h"
 #include "measure/tdx.h"
 
 #define CMDLINE_MAX 65536
@@ -21,6 +22,7 @@ struct options {
 	const char *firmware, *kernel, *initrd, *cmdline, *cmdline_file;
 	const char *boot, *disk, *grub_commands;
 	struct opt_list grub_files;
+	const char *variables, *generation, *processor_id;
 	const char *vmm, *order, *acpi, *qemu, *memory, *vcpus, *only, *format;
 	struct opt_list events, qemu_args;
 	bool explain;
@@ -29,6 +31,7 @@ struct options {
 struct request {
 	const struct options *options;
 	struct tdx_input input;
+	unsigned char processor_id[SMBIOS_PROCESSOR_ID_SIZE];
 	struct acpi_layout layout; /* of the machine that built-in tables or a QEMU's are of */
 	struct buf cmdline;
 	uint64_t memory[SHAPES_MAX]; /* one, 0, when none is given */
@@ -171,6 +174,37 @@ static int read_acpi(struct request *request, struct err *err)
 	return read_qemu_args(request, err);
 }
 
+/* Eight bytes in hexadecimal, with or without spaces, as dmidecode prints them. */
+static int read_processor_id(struct request *request, struct err *err)
+{
+	const char *text = request->options->processor_id;
+	char hex[2 * SMBIOS_PROCESSOR_ID_SIZE + 1] = "";
+	size_t n = 0;
+
+	if (text == NULL)
+		return 0;
+	for (size_t i = 0; text[i] != '\0'; i++) {
+		if (text[i] == ' ')
+			continue;
+		if (n == sizeof(hex) - 1)
+			n++; /* too many */
+		if (n < sizeof(hex) - 1)
+			hex[n++] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a')
+								    : text[i];
+	}
+	if (n != sizeof(hex) - 1 ||
+		!hex_decode(hex, request->processor_id, sizeof(request->processor_id)))
+		return err_fail(err, -EINVAL,
+			"--smbios-processor-id: \"%s\" is not 8 bytes in hexadecimal", text);
+	if (request->input.acpi_dir != NULL)
+		return err_fail(err, -EINVAL,
+			"--smbios-processor-id goes with --acpi builtin or qemu: a directory has "
+			"its "
+			"own SMBIOS tables");
+	request->input.processor_id = request->processor_id;
+	return 0;
+}
+
 static int read_order(struct request *request, struct err *err)
 {
 	const char *order = request->options->order;
@@ -240,6 +274,8 @@ static int load(struct request *request, struct err *err)
 	request->input.vmm = o->vmm;
 	request->input.boot = o->boot;
 	request->input.disk = o->disk;
+	request->input.secure_boot_vars = o->variables;
+	request->input.firmware_generation = o->generation;
 	request->input.grub_commands = o->grub_commands;
 	request->input.grub_files = o->grub_files.items;
 	request->input.grub_file_count = o->grub_files.count;
@@ -250,6 +286,8 @@ static int load(struct request *request, struct err *err)
 		rc = read_vcpus(request, err);
 	if (rc == 0)
 		rc = read_acpi(request, err);
+	if (rc == 0)
+		rc = read_processor_id(request, err);
 	if (rc == 0)
 		rc = read_order(request, err);
 	if (rc == 0)
@@ -430,6 +468,7 @@ static int make_json(const struct request *request, struct buf *to, struct err *
 	if (!set_file(inputs, "firmware", o->firmware, err, &rc) ||
 		!set_file(inputs, "kernel", o->kernel, err, &rc) ||
 		!set_file(inputs, "initrd", o->initrd, err, &rc) ||
+		!set_file(inputs, "secure_boot_vars", o->variables, err, &rc) ||
 		!set_file(inputs, "disk", o->disk, err, &rc) ||
 		!set_file(inputs, "grub_commands", o->grub_commands, err, &rc))
 		return rc != 0 ? rc : err_fail(err, -EINVAL, "a file name that is not UTF-8");
@@ -438,6 +477,10 @@ static int make_json(const struct request *request, struct buf *to, struct err *
 		return err_fail(err, -EINVAL, "a command line that is not UTF-8");
 	if (o->boot != NULL)
 		set(doc, "boot", json_string(o->boot));
+	if (request->input.processor_id != NULL &&
+		!set(inputs, "smbios_processor_id",
+			json_doc_hex_new(request->processor_id, sizeof(request->processor_id))))
+		return err_fail(err, -ENOMEM, "out of memory");
 	if (first->generation[0] != '\0')
 		set(doc, "firmware_generation", json_string(first->generation));
 	for (size_t i = 0; i < request->shapes; i++)
@@ -516,6 +559,15 @@ int cmd_measure_tdx(int argc, char **argv)
 			"that QEMU; qemu-system-x86_64 unless given"},
 		{"qemu-arg", 0, OPT_LIST, &o.qemu_args, "ARGUMENT",
 			"for it: -device, -machine, -cpu, ... and their values; repeatable"},
+		{"smbios-processor-id", 0, OPT_TEXT, &o.processor_id, "HEX",
+			"for RTMR0 of firmware from edk2-stable202505 on: EAX and EDX of CPUID "
+			"leaf 1 as the guest's SMBIOS tables have them (\"ID:\" of dmidecode -t "
+			"4)"},
+		{"secure-boot-vars", 0, OPT_STR, &o.variables, "FILE",
+			"UEFI variables in place of those in the firmware: a variable store "
+			"(OVMF_VARS) or JSON as virt-fw-vars writes it"},
+		{"firmware-generation", 0, OPT_STR, &o.generation, "RELEASE",
+			"edk2 release of a firmware that does not tell its own: 202302 to 202411"},
 		{"runtime-event", 0, OPT_LIST, &o.events, "KIND:VALUE",
 			"event in RTMR3: dstack:NAME:HEX, aael:D O C, image:sha256:HEX, file:PATH, "
 			"text:..., digest:HEX; "

@@ -19,9 +19,11 @@
 #include "measure/rtmr0.h"
 #include "measure/rtmr3.h"
 #include "measure/secureboot.h"
+#include "measure/smbios.h"
 
-#define FIRMWARE_MAX (64u << 20)
-#define KERNEL_MAX   (512u << 20)
+#define FIRMWARE_MAX  (64u << 20)
+#define KERNEL_MAX    (512u << 20)
+#define VARIABLES_MAX (64u << 20)
 
 static const char *const names[TDX_REGISTERS] = {"mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3"};
 
@@ -34,7 +36,7 @@ const char *tdx_register_name(enum tdx_register reg)
 struct launch {
 	const struct tdx_input *in;
 	const struct tdx_vmm *vmm;
-	struct buf firmware, kernel;
+	struct buf firmware, kernel, variables;
 	struct generation generation;
 	struct tdvf tdvf;
 	struct secureboot *state; /* owned */
@@ -47,6 +49,9 @@ static void launch_done(struct launch *launch)
 {
 	buf_done(&launch->firmware);
 	buf_done(&launch->kernel);
+	buf_done(&launch->variables);
+	if (launch->state != NULL)
+		secureboot_done(launch->state);
 	free(launch->state);
 }
 
@@ -93,6 +98,13 @@ static int check_input(const struct tdx_input *in, struct err *err)
 		(in->acpi_dir != NULL || in->acpi_qemu != NULL || in->acpi_builtin))
 		return err_fail(err, -EINVAL,
 			"ACPI tables without a kernel: only direct boots are predicted");
+	if (in->kernel == NULL && in->processor_id != NULL)
+		return err_fail(err, -EINVAL, "a processor ID without a kernel");
+	if (in->kernel == NULL && !from_disk(in) &&
+		(in->secure_boot_vars != NULL || in->firmware_generation != NULL))
+		return err_fail(err, -EINVAL,
+			"UEFI variables or a firmware generation, but nothing to boot: MRTD does "
+			"not depend on them");
 	return 0;
 }
 
@@ -263,6 +275,60 @@ static int get_acpi(const struct launch *launch, const struct tdx_size *shape,
 				: read_acpi_qemu(launch, shape, ret, err);
 }
 
+/* The SMBIOS tables that go with tables that are not read from a directory. */
+static int add_smbios(const struct launch *launch, const struct tdx_size *shape,
+	struct acpi_blobs *blobs, struct err *err)
+{
+	const struct tdx_input *in = launch->in;
+	const struct tdx_vmm *vmm = launch->vmm;
+	struct smbios_q35 machine = {.version = vmm->acpi_version,
+		.memory_bytes = shape->memory_bytes,
+		.low_bytes = tdx_vmm_below_4g(vmm, shape->memory_bytes),
+		.vcpus = shape->vcpus};
+
+	if (in->processor_id == NULL)
+		return err_fail(err, -ENOTSUP,
+			"the processor ID is needed, which the SMBIOS tables hold and firmware "
+			"(%s) "
+			"measures",
+			launch->generation.name);
+	if (layout_of(in)->sockets)
+		return err_fail(err, -ENOTSUP,
+			"how many sockets that machine has differs between Kata's releases, and "
+			"firmware (%s) measures it in SMBIOS tables",
+			launch->generation.name);
+	if (!in->acpi_builtin)
+		return smbios_set_processor(&blobs->smbios, in->processor_id, err);
+	memcpy(machine.processor_id, in->processor_id, sizeof(machine.processor_id));
+	return smbios_q35_build(&machine, &blobs->smbios, err);
+}
+
+/* What newer firmware measures besides ACPI tables. */
+static int add_items(const struct launch *launch, const struct tdx_size *shape,
+	struct acpi_blobs *blobs, struct err *err)
+{
+	const struct tdx_input *in = launch->in;
+	const struct generation *generation = &launch->generation;
+	bool has_order = blobs->item[RTMR0_BOOT_ORDER].len > 0;
+	int rc = 0;
+
+	if (blobs->rsdp.len == 0)
+		return 0;
+	if (generation->smbios != GENERATION_SMBIOS_NONE && in->acpi_dir == NULL)
+		rc = add_smbios(launch, shape, blobs, err);
+	if (rc != 0 || !generation->fw_cfg)
+		return rc;
+	if (in->acpi_dir != NULL && !has_order)
+		return err_fail(err, -ENOTSUP,
+			"%s/bootorder is not there, and firmware (%s) measures it", in->acpi_dir,
+			generation->name);
+	if (in->acpi_dir == NULL && has_order)
+		return err_fail(err, -ENOTSUP,
+			"devices with a boot index: firmware measures the order, which is not "
+			"known");
+	return rtmr0_items_direct(blobs, err);
+}
+
 static int measure_rtmr0(const struct launch *launch, const struct tdx_size *shape,
 	struct tdx_registers *regs, struct err *err)
 {
@@ -278,9 +344,15 @@ static int measure_rtmr0(const struct launch *launch, const struct tdx_size *sha
 
 	if (rc != 0)
 		return rc;
+	rc = add_items(launch, shape, &acpi, err);
 	if (acpi.rsdp.len > 0)
 		input.acpi = &acpi;
-	rc = rtmr0_direct(&input, &rtmr, err);
+	if (!direct_kernel_patched(&launch->boot)) {
+		input.kernel = launch->boot.kernel;
+		input.kernel_bytes = launch->boot.kernel_bytes;
+	}
+	if (rc == 0)
+		rc = rtmr0_direct(&input, &rtmr, err);
 	rc = settle(in, regs, TDX_RTMR0, &rtmr, rc, err);
 	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && acpi_is_verified(launch);
 	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
@@ -302,9 +374,26 @@ static int give_up(
 	return 0;
 }
 
+/* Reads the variables that take the place of those in the image. */
+static int replace_variables(struct launch *launch, struct err *err)
+{
+	const char *path = launch->in->secure_boot_vars;
+	struct buf *variables = &launch->variables;
+	int rc = io_read_file(path, VARIABLES_MAX, variables, err);
+
+	if (rc != 0)
+		return rc;
+	rc = secureboot_replace(launch->state, variables->data, variables->len, err);
+	if (rc != 0)
+		return err_wrap(err, "%s", path);
+	launch->understood = true;
+	return 0;
+}
+
 /* Reads from the firmware how it boots. */
 static int understand(struct launch *launch, struct err *err)
 {
+	const struct tdx_input *in = launch->in;
 	const struct buf *firmware = &launch->firmware;
 	struct tdx_registers *regs = &launch->common;
 	int rc;
@@ -313,14 +402,38 @@ static int understand(struct launch *launch, struct err *err)
 	if (launch->state == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	rc = generation_detect(firmware->data, firmware->len, &launch->generation, err);
+	if (rc == 0 && in->firmware_generation != NULL)
+		rc = generation_declare(in->firmware_generation, &launch->generation, err);
 	if (rc == 0)
 		snprintf(regs->generation, sizeof(regs->generation), "%s", launch->generation.name);
 	if (rc == 0)
 		rc = secureboot_read(&launch->generation, firmware->data, firmware->len,
 			&launch->tdvf, launch->state, err);
+	if (rc == 0 && in->secure_boot_vars != NULL)
+		return replace_variables(launch, err);
+	if (rc == -EINVAL)
+		return rc;
 	if (rc != 0)
 		return give_up(launch, TDX_RTMR0, launch->in->firmware, rc, err);
 	launch->understood = true;
+	return 0;
+}
+
+/* Whether the firmware enforces Secure Boot and does not trust the kernel. */
+static int check_trust(const struct launch *launch, bool *ret_refused, struct err *err)
+{
+	const struct direct_boot *boot = &launch->boot;
+	struct secureboot_vouchers vouchers;
+	int rc = 0;
+
+	*ret_refused = launch->state->enabled;
+	if (!launch->state->enabled || direct_kernel_patched(boot))
+		return 0;
+	rc = secureboot_vouch(launch->state, boot->kernel, boot->kernel_bytes, &vouchers, err);
+	if (rc != 0 && rc != -EACCES && rc != -EBADMSG)
+		return rc;
+	*ret_refused = rc != 0;
+	*err = (struct err){.code = 0};
 	return 0;
 }
 
@@ -336,12 +449,13 @@ static int load_boot(struct launch *launch, struct err *err)
 	boot->vmm = launch->vmm;
 	boot->generation = &launch->generation;
 	boot->cmdline = in->cmdline != NULL ? in->cmdline : "";
-	boot->secure_boot = launch->state->enabled;
-	rc = read_initrd(launch, err);
-	if (rc != 0)
-		return rc;
 	boot->kernel = launch->kernel.data;
 	boot->kernel_bytes = launch->kernel.len;
+	rc = check_trust(launch, &boot->secure_boot, err);
+	if (rc == 0)
+		rc = read_initrd(launch, err);
+	if (rc != 0)
+		return rc;
 	return predict(
 		launch, TDX_RTMR2, direct_rtmr2, in->derive[TDX_RTMR2], &launch->common, err);
 }

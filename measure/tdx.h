@@ -50,6 +50,12 @@ struct tdx_input {
 	const char *grub_commands;
 	const char *const *grub_files;
 	size_t grub_file_count;
+	/* UEFI variables in place of the firmware image's: a variable store or JSON (varstore.h), or
+	 * NULL. */
+	const char *secure_boot_vars;
+	/* For what a firmware does not tell: the edk2 release that it is declared to be of, "202408",
+	 * or NULL. */
+	const char *firmware_generation;
 	uint64_t memory_bytes; /* for RTMR0, and for RTMR1 where the VMM patches the kernel */
 	/* ACPI tables for RTMR0: a directory with etc/table-loader and etc/acpi/{rsdp,tables}, a
 	 * stock QEMU program of the VMM's version, or those that are built in; the latter two for
@@ -61,6 +67,8 @@ struct tdx_input {
 	uint32_t vcpus;
 	const char *const *acpi_args; /* further arguments for the program */
 	size_t acpi_arg_count;
+	/* The processor ID in the SMBIOS tables that go with the latter two (smbios.h), or NULL. */
+	const unsigned char *processor_id;
 	bool acpi_pci; /* they bring PCI devices, which its firmware has to set up */
 	const char *const *runtime_events; /* for RTMR3, in order, as rtmr3.h writes them */
 	size_t runtime_event_count;
