@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Incompatible features that change nothing for uncompressed files: they announce how compressed
- * ones look, or name prefixes that are refused where they are used. */
+/* Incompatible features that change nothing where they are not used: they announce how compressed
+ * files look, or name prefixes that are refused where they are used. */
 #define HARMLESS_FEATURES (0x1u | 0x2u | 0x8u | 0x10u | 0x20u | 0x40u)
 #define CHUNKED_FILES	  0x4u
 
@@ -38,6 +38,9 @@ static int read_super(struct rd rd, const char *what, struct erofs_image *ret, s
 	incompatible = rd_le32(&rd);
 	rd_skip(&rd, 2);
 	devices = rd_le16(&rd);
+	rd_skip(&rd, 8);
+	ret->packed_nid = rd_le64(&rd);
+	ret->zero_padding = (incompatible & EROFS_INCOMPAT_ZERO_PADDING) != 0;
 	if (rd.bad || magic != EROFS_SUPER_MAGIC)
 		return err_fail(err, -EBADMSG, "%s: byte %u: no EROFS super block", what,
 			EROFS_SUPER_OFFSET);
@@ -129,10 +132,6 @@ static int read_layout(const struct erofs_image *image, uint64_t nid, uint16_t f
 		return err_fail(err, -ENOTSUP,
 			"%s: EROFS inode %" PRIu64 " has the unknown format 0x%x", image->what, nid,
 			format);
-	if (layout == 1 || layout == 3)
-		return err_fail(err, -ENOTSUP,
-			"%s: EROFS inode %" PRIu64 " is compressed, which is not supported",
-			image->what, nid);
 	if (layout == 4)
 		return err_fail(err, -ENOTSUP,
 			"%s: EROFS inode %" PRIu64 " is chunk-based, which is not supported",
@@ -151,6 +150,12 @@ static bool has_data(const struct erofs_inode *inode)
 	default:
 		return false;
 	}
+}
+
+bool erofs_is_compressed(const struct erofs_node *node)
+{
+	return node->inode.layout == EROFS_COMPRESSED_FULL ||
+	       node->inode.layout == EROFS_COMPRESSED_COMPACT;
 }
 
 /* Bytes of data that are in blocks of their own. */
@@ -175,6 +180,10 @@ static int check_place(
 
 	if (area.bad)
 		return bad_node(image, node->nid, "has attributes outside of the image", err);
+	if (erofs_is_compressed(node))
+		return (inode->mode & EROFS_MODE_TYPE) == EROFS_MODE_REG
+			       ? 0
+			       : bad_node(image, node->nid, "is compressed, but no file", err);
 	if (tail > 0 &&
 		(tail_area.bad || node->tail_off % EROFS_BLOCK_SIZE + tail > EROFS_BLOCK_SIZE))
 		return bad_node(image, node->nid, "has an inline tail that crosses a block", err);
@@ -232,7 +241,8 @@ const unsigned char *erofs_data(
 	const struct erofs_image *image, const struct erofs_node *node, uint64_t off, size_t *ret_n)
 {
 	uint64_t plain = plain_bytes(&node->inode);
-	uint64_t size = has_data(&node->inode) ? node->inode.size_bytes : 0;
+	bool here = has_data(&node->inode) && !erofs_is_compressed(node);
+	uint64_t size = here ? node->inode.size_bytes : 0;
 	uint64_t start = (uint64_t)node->inode.start_block * EROFS_BLOCK_SIZE;
 
 	*ret_n = 0;

@@ -1,8 +1,8 @@
 /*
  * EROFS, the read-only file system of guest images: byte-level encoding and bounded decoding of its
- * structures, for uncompressed images with blocks of 4096 bytes. Linux
- * Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h (features of Linux 5.4; nothing that
- * an older kernel would refuse is written).
+ * structures, for images with blocks of 4096 bytes. Linux Documentation/filesystems/erofs.rst and
+ * fs/erofs/erofs_fs.h (uncompressed images have the features of Linux 5.4; compressed ones need 5.13
+ * for LZ4 and 6.10 for Zstandard; nothing that an older kernel would refuse is written).
  *
  *   byte 0     unused
  *   byte 1024  super block
@@ -66,8 +66,42 @@ struct erofs_super {
 
 enum erofs_layout {
 	EROFS_FLAT_PLAIN = 0,
+	EROFS_COMPRESSED_FULL = 1, /* what is where stands in an index of 8 bytes for every block */
 	EROFS_FLAT_INLINE = 2,
+	EROFS_COMPRESSED_COMPACT = 3, /* in one of 4 or 2 */
 };
+
+/* Files are cut into extents, each of which is one physical cluster of whole blocks: compressed, or
+ * plain (one block). */
+enum erofs_algorithm {
+	EROFS_LZ4 = 0,
+	EROFS_ZSTD = 3,
+};
+
+#define EROFS_INCOMPAT_ZERO_PADDING 0x1u /* compressed bytes stand at the end of their cluster */
+#define EROFS_INCOMPAT_BIG_PCLUSTER 0x2u /* and the algorithms' parameters behind the super block */
+#define EROFS_LZ4_DISTANCE	    65535u
+#define EROFS_MAP_HEADER_SIZE	    8u
+#define EROFS_INDEX_SIZE	    8u
+/* Of the map header's advice. */
+#define EROFS_ADVISE_COMPACT_2B	    0x1u
+#define EROFS_ADVISE_BIG_1	    0x2u
+#define EROFS_ADVISE_BIG_2	    0x4u
+#define EROFS_ADVISE_INLINE	    0x8u
+#define EROFS_ADVISE_INTERLACED	    0x10u
+#define EROFS_ADVISE_FRAGMENT	    0x20u
+#define EROFS_ADVISE_KNOWN	    0x3fu
+/* Of an index entry. */
+#define EROFS_INDEX_TYPE	    0x3u
+#define EROFS_INDEX_PLAIN	    0u
+#define EROFS_INDEX_HEAD_1	    1u
+#define EROFS_INDEX_NO_HEAD	    2u
+#define EROFS_INDEX_HEAD_2	    3u
+#define EROFS_INDEX_PARTIAL	    0x8000u
+#define EROFS_INDEX_BLOCKS	    0x800u /* not a distance, but the cluster's number of blocks */
+/* The largest cluster, and what may come out of one. */
+#define EROFS_CLUSTER_MAX	    (1u << 20)
+#define EROFS_EXTENT_MAX	    (12u << 20)
 
 struct erofs_inode {
 	uint16_t mode; /* type and permission bits */

@@ -90,6 +90,10 @@ static int use_mbr(struct image *image, const struct mbr *mbr, uint64_t base, st
 
 	if (mbr->partitions[0].type == 0)
 		return no_root(image, err);
+	if (mbr->partitions[0].type != MBR_TYPE_LINUX)
+		return err_fail(err, -ENOTSUP,
+			"%s: its first partition has the type 0x%02x, not 0x83", image->path,
+			mbr->partitions[0].type);
 	image->root = mbr_area(mbr, 0, base);
 	return mbr->partitions[1].type != 0 ? add_tree(image, &tree, false, err) : 0;
 }
@@ -266,20 +270,30 @@ static int open_label(struct image *image, uint64_t data_blocks, struct err *err
 	return use_mbr(image, &mbr, 0, err);
 }
 
-int image_open(const char *path, uint64_t data_blocks, struct image *ret, struct err *err)
+int image_open_fd(int fd, const char *path, uint64_t size_bytes, uint64_t data_blocks,
+	struct image *ret, struct err *err)
 {
-	IMAGE_AUTO image = {.path = path, .fd = -1};
-	int rc = io_open(path, &image.fd, &image.size_bytes, err);
+	struct image image = {.path = path, .fd = fd, .size_bytes = size_bytes};
+	int rc = open_label(&image, data_blocks, err);
 
 	if (rc == 0)
-		rc = open_label(&image, data_blocks, err);
-	if (rc == 0)
 		rc = probe_root(&image, err);
-	if (rc != 0)
-		return rc;
-	*ret = image;
-	image.fd = -1;
-	return 0;
+	if (rc == 0)
+		*ret = image;
+	return rc;
+}
+
+int image_open(const char *path, uint64_t data_blocks, struct image *ret, struct err *err)
+{
+	AUTO_CLOSE int fd = -1;
+	uint64_t size_bytes = 0;
+	int rc = io_open(path, &fd, &size_bytes, err);
+
+	if (rc == 0)
+		rc = image_open_fd(fd, path, size_bytes, data_blocks, ret, err);
+	if (rc == 0)
+		fd = -1;
+	return rc;
 }
 
 int image_map(const struct image *image, struct image_bytes *ret, struct err *err)

@@ -63,6 +63,9 @@ struct image {
  */
 int image_open(
 	const char *path, uint64_t data_blocks, struct image *ret, struct err *err) MUST_CHECK;
+/* The same for a file that is open; it stays the caller's, and image_close() is not for that. */
+int image_open_fd(int fd, const char *path, uint64_t size_bytes, uint64_t data_blocks,
+	struct image *ret, struct err *err) MUST_CHECK;
 void image_close(struct image *image);
 #define IMAGE_AUTO __attribute__((cleanup(image_close))) struct image
 

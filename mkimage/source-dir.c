@@ -16,6 +16,7 @@
 #include "lib/io.h"
 #include "mkimage/source-archive.h"
 #include "mkimage/source-file.h"
+#include "mkimage/source-inode.h"
 
 #define COPY_BYTES	(128u << 10)
 #define CAPABILITY_NAME "security.capability"
@@ -48,46 +49,18 @@ static int bad(const struct reading *reading, const struct place *place, int cod
 	return err_fail(err, code, "%s/%s: %s", reading->base, place->path, why);
 }
 
-static const struct {
-	mode_t format;
-	enum tree_type type;
-	unsigned need; /* enum source_allow */
-} types[] = {
-	{S_IFREG, TREE_FILE, 0},
-	{S_IFDIR, TREE_DIR, 0},
-	{S_IFLNK, TREE_SYMLINK, 0},
-	{S_IFCHR, TREE_CHR, SOURCE_ALLOW_DEVICES},
-	{S_IFBLK, TREE_BLK, SOURCE_ALLOW_DEVICES},
-	{S_IFIFO, TREE_FIFO, SOURCE_ALLOW_DEVICES},
-};
-
-static int take_type(const struct reading *reading, const struct place *place,
-	struct tree_inode *inode, struct err *err)
+static int named(const struct reading *reading, const struct place *place, struct err *err)
 {
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
-		if (types[i].format != (place->st.st_mode & S_IFMT))
-			continue;
-		if ((reading->options->allow & types[i].need) != types[i].need)
-			return bad(reading, place, -EBADMSG, "special files are not allowed here",
-				err);
-		inode->type = types[i].type;
-		return 0;
-	}
-	return bad(reading, place, -EBADMSG, "a socket", err);
+	return err_wrap(err, "%s/%s", reading->base, place->path);
 }
 
 static int take_status(const struct reading *reading, const struct place *place,
 	struct tree_inode *inode, struct err *err)
 {
 	const struct stat *st = &place->st;
-	int rc = take_type(reading, place, inode, err);
 
-	if (rc != 0)
-		return rc;
-	inode->mode = inode->type == TREE_SYMLINK ? 0777 : st->st_mode & 07777;
-	if (inode->type != TREE_DIR && (inode->mode & 06000) != 0 &&
-		(reading->options->allow & SOURCE_ALLOW_SETID) == 0)
-		return bad(reading, place, -EBADMSG, "setuid or setgid is not allowed here", err);
+	if (source_inode_mode(inode, st->st_mode, reading->options->allow, err) != 0)
+		return named(reading, place, err);
 	if (reading->options->keep_owner) {
 		inode->uid = st->st_uid;
 		inode->gid = st->st_gid;
@@ -134,12 +107,8 @@ static int take_content(struct reading *reading, const struct place *place, int 
 	uint64_t size = (uint64_t)place->st.st_size, done = 0;
 	int rc = 0;
 
-	if (size > SOURCE_BYTES_MAX - reading->bytes)
-		return bad(reading, place, -EFBIG, "more bytes than a source may have", err);
-	reading->bytes += size;
-	inode->content = (struct tree_content){.fd = reading->spool->fd,
-		.off = spool_reserve(reading->spool, size),
-		.size_bytes = size};
+	if (source_inode_content(inode, size, reading->spool, &reading->bytes, err) != 0)
+		return named(reading, place, err);
 	while (rc == 0 && done < size) {
 		size_t n = size - done < COPY_BYTES ? (size_t)(size - done) : COPY_BYTES;
 
@@ -157,38 +126,30 @@ static int take_content(struct reading *reading, const struct place *place, int 
 static int add_xattr(const struct reading *reading, const struct place *place, int fd,
 	const char *name, struct tree_inode *inode, struct err *err)
 {
-	struct tree_xattr *xattr = &inode->xattrs[inode->xattr_count];
+	AUTO_FREE char *value = malloc(XATTR_VALUE_MAX);
 	ssize_t n;
 
-	xattr->name = strdup(name);
-	xattr->value = malloc(XATTR_VALUE_MAX);
-	inode->xattr_count++;
-	if (xattr->name == NULL || xattr->value == NULL)
+	if (value == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
-	n = fgetxattr(fd, name, xattr->value, XATTR_VALUE_MAX);
+	n = fgetxattr(fd, name, value, XATTR_VALUE_MAX);
 	if (n < 0)
 		return err_sys(err, "%s/%s: attribute %s", reading->base, place->path, name);
-	xattr->size_bytes = (size_t)n;
+	if (source_inode_xattr(
+		    inode, name, strlen(name), value, (size_t)n, reading->options->allow, err) != 0)
+		return named(reading, place, err);
 	return 0;
 }
 
-/* Whether an attribute is part of what is read. What the host's own security modules and file systems add is not. */
+/* Whether an attribute is part of what is read. What the host's own security modules and file systems add is not, and other
+ * attributes are only when they are allowed. */
 static int wants_xattr(const struct reading *reading, const struct place *place, const char *name,
 	bool *ret, struct err *err)
 {
-	unsigned allow = reading->options->allow;
-
-	*ret = false;
+	*ret = strcmp(name, CAPABILITY_NAME) == 0 ||
+	       (strncmp(name, USER_PREFIX, strlen(USER_PREFIX)) == 0 &&
+		       (reading->options->allow & SOURCE_ALLOW_XATTRS) != 0);
 	if (strncmp(name, ACL_PREFIX, strlen(ACL_PREFIX)) == 0)
 		return bad(reading, place, -ENOTSUP, "has a POSIX ACL", err);
-	if (strcmp(name, CAPABILITY_NAME) == 0) {
-		*ret = (allow & SOURCE_ALLOW_CAPABILITIES) != 0;
-		return *ret ? 0
-			    : bad(reading, place, -EBADMSG,
-				      "file capabilities are not allowed here", err);
-	}
-	*ret = strncmp(name, USER_PREFIX, strlen(USER_PREFIX)) == 0 &&
-	       (allow & SOURCE_ALLOW_XATTRS) != 0;
 	return 0;
 }
 
@@ -196,7 +157,6 @@ static int take_xattrs(const struct reading *reading, const struct place *place,
 	struct tree_inode *inode, struct err *err)
 {
 	AUTO_FREE char *names = malloc(XATTR_LIST_MAX);
-	size_t count = 0;
 	int rc = 0;
 	ssize_t n;
 
@@ -207,13 +167,6 @@ static int take_xattrs(const struct reading *reading, const struct place *place,
 		return 0;
 	if (n < 0)
 		return err_sys(err, "%s/%s: attributes", reading->base, place->path);
-	for (const char *at = names; at < names + n; at += strlen(at) + 1)
-		count++;
-	if (count == 0)
-		return 0;
-	inode->xattrs = calloc(count, sizeof(*inode->xattrs));
-	if (inode->xattrs == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
 	for (const char *at = names; rc == 0 && at < names + n; at += strlen(at) + 1) {
 		bool wanted = false;
 
@@ -291,16 +244,6 @@ static int read_inode(struct reading *reading, const struct place *place, int fd
 	return rc;
 }
 
-static void inode_done(struct tree_inode *inode)
-{
-	for (size_t i = 0; i < inode->xattr_count; i++) {
-		free(inode->xattrs[i].name);
-		free(inode->xattrs[i].value);
-	}
-	free(inode->xattrs);
-	free(inode->target);
-}
-
 static int read_place(
 	struct reading *reading, const struct place *place, unsigned depth, struct err *err)
 {
@@ -314,7 +257,7 @@ static int read_place(
 	if (rc == 0)
 		rc = read_inode(reading, place, fd, &inode, err);
 	if (rc != 0) {
-		inode_done(&inode);
+		source_inode_done(&inode);
 		return rc;
 	}
 	is_dir = inode.type == TREE_DIR;

@@ -1,6 +1,7 @@
 /*
- * Guest images as trees: an EROFS image as it is, or the first partition of a disk with an msdos label, as Kata's
- * images have it. Nothing is mounted.
+ * Guest images as trees: EROFS (compressed or not) and ext4, as they are or as the root partition of a disk with an MBR, a GPT
+ * or an NVDIMM header in front (image.h). Nothing is mounted; a tree behind the root is not looked at, for @sha256 says what the
+ * file must be.
  */
 #ifndef MKIMAGE_SOURCE_IMAGE_H
 #define MKIMAGE_SOURCE_IMAGE_H

@@ -9,7 +9,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/pool.h"
-#include "mkimage/list-erofs.h"
+#include "mkimage/list-fs.h"
 
 #define UNIT_BYTES (VERITY_FANOUT * VERITY_BLOCK_SIZE)
 /* Units that a thread takes at a time. */
@@ -111,15 +111,15 @@ static int name_owner(const struct check *check, uint64_t block, int rc, struct 
 {
 	AUTO_FREE char *owner = NULL;
 	IMAGE_BYTES_AUTO bytes = {0};
-	struct erofs_image erofs;
 	struct err ignored = {0}, first = *err;
+	FS_AUTO fs = {0};
 	uint64_t off;
 
-	if (strcmp(check->image->fs_type, "erofs") != 0 ||
-		image_map(check->image, &bytes, &ignored) != 0 ||
-		erofs_open(bytes.root, bytes.root_bytes, check->image->path, &erofs, &ignored) != 0)
+	if (image_map(check->image, &bytes, &ignored) != 0 ||
+		fs_open(check->image->fs_type, bytes.root, bytes.root_bytes, check->image->path,
+			&fs, &ignored) != 0)
 		return rc;
-	owner = list_erofs_owner(&erofs, block, &off);
+	owner = list_fs_owner(&fs, block, &off);
 	if (owner == NULL)
 		return rc;
 	if (owner[0] == '/')
@@ -311,17 +311,12 @@ int inspect_image_parts(const struct image *image, struct buf *ret, struct err *
 int inspect_image_files(const struct image *image, struct buf *ret, struct err *err)
 {
 	IMAGE_BYTES_AUTO bytes = {0};
-	struct erofs_image erofs;
-	int rc;
+	FS_AUTO fs = {0};
+	int rc = image_map(image, &bytes, err);
 
-	if (strcmp(image->fs_type, "erofs") != 0)
-		return err_fail(err, -ENOTSUP,
-			"%s: only the files of erofs can be listed, and this is %s", image->path,
-			image->fs_type[0] != '\0' ? image->fs_type : "unknown");
-	rc = image_map(image, &bytes, err);
 	if (rc == 0)
-		rc = erofs_open(bytes.root, bytes.root_bytes, image->path, &erofs, err);
-	return rc != 0 ? rc : list_erofs_print(&erofs, ret, err);
+		rc = fs_open(image->fs_type, bytes.root, bytes.root_bytes, image->path, &fs, err);
+	return rc != 0 ? rc : list_fs_print(&fs, ret, err);
 }
 
 int inspect_image(const char *path, bool files, struct buf *ret, struct err *err)

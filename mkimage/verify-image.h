@@ -17,8 +17,8 @@
  * -EKEYREJECTED unless the data are exactly the parameters' blocks, every tree (there must be one)
  * leads from the root hash to all of them, super blocks agree, and discoverable partitions have
  * the GUIDs of the root hash; then -EBADMSG when there is no file system that libblkid knows. The
- * error names the first block that differs and, where the file system is an uncompressed EROFS,
- * whose it is. @threads 0: one per processor.
+ * error names the first block that differs and, where the file system is EROFS or ext4, whose it
+ * is. @threads 0: one per processor.
  */
 int verify_image(const struct image *image, const struct verity_params *params, size_t threads,
 	struct err *err) MUST_CHECK;
@@ -29,7 +29,7 @@ int verify_image_params(const struct image *image, const unsigned char root_hash
 	struct verity_params *ret, struct err *err) MUST_CHECK;
 
 /* Appends what the image at @path consists of, a line each: label, root, trees, signature; with
- * @files then the files of an EROFS root (list-erofs.h). Nothing of it is verified. */
+ * @files then the files of an EROFS or ext4 root (list-fs.h). Nothing of it is verified. */
 int inspect_image(const char *path, bool files, struct buf *ret, struct err *err) MUST_CHECK;
 
 /* The same for an image that is open. */

@@ -51,7 +51,7 @@ if command -v mkfs.erofs >/dev/null && command -v sfdisk >/dev/null; then
 	fails 2 'first partition has the type 0x82, not 0x83' 'image: a swap partition' "$SOURCE_TREE" "$T/bad-type"
 	: >"$T/nothing"
 	image bad-empty nothing "$(sum "$T/nothing")"
-	fails 2 'nothing: empty' 'image: an empty file' "$SOURCE_TREE" "$T/bad-empty"
+	fails 2 'nothing: too small for an image' 'image: an empty file' "$SOURCE_TREE" "$T/bad-empty"
 	for kind in setuid fifo hard-links; do
 		rm -f "$T/special"
 		mkfs.erofs -T0 --all-root "$T/special" "$T/cases/dir-$kind/src" >/dev/null 2>&1

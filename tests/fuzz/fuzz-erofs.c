@@ -7,17 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/erofs-read.h"
 #include "lib/wr.h"
+#include "mkimage/erofs-data.h"
 
 #define IMAGE_MAX (1u << 20)
 #define DEPTH_MAX 16
+#define DATA_MAX  (1u << 20)
 
 static unsigned char image_bytes[IMAGE_MAX];
 static unsigned sink;
 
 struct walk {
 	struct erofs_image image;
+	struct erofs_reader reader;
 	size_t nodes_left;
 };
 
@@ -29,16 +31,34 @@ static void touch(const void *bytes, size_t n)
 		sink += at[i];
 }
 
-static void read_data(const struct walk *walk, const struct erofs_node *node)
-{
-	uint64_t off = 0;
-	size_t n;
+struct progress {
+	uint64_t done;
+};
 
-	for (const unsigned char *at; (at = erofs_data(&walk->image, node, off, &n), n > 0);
-		off += n)
-		touch(at, n);
-	if (off != 0 && off != node->inode.size_bytes)
+/* Not much of a file that says to be large. */
+static int take(void *arg, const unsigned char *bytes, size_t n, struct err *err)
+{
+	struct progress *progress = arg;
+
+	touch(bytes, n);
+	progress->done += n;
+	return progress->done > DATA_MAX ? err_fail(err, -EFBIG, "enough") : 0;
+}
+
+static void read_data(struct walk *walk, const struct erofs_node *node)
+{
+	struct progress progress = {0};
+	struct err err = {0};
+	uint16_t type = node->inode.mode & EROFS_MODE_TYPE;
+
+	if (type != EROFS_MODE_REG && type != EROFS_MODE_LNK)
+		return;
+	if (erofs_data_read(&walk->reader, node, take, &progress, &err) == 0) {
+		if (progress.done != node->inode.size_bytes)
+			abort();
+	} else if (err.code >= 0 || err.msg[0] == '\0') {
 		abort();
+	}
 }
 
 static void read_xattrs(const struct walk *walk, const struct erofs_node *node)
@@ -95,6 +115,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	wr_le32(&wr, erofs_super_checksum(image_bytes));
 	if (erofs_open(image_bytes, whole, "input", &walk.image, &err) != 0)
 		return 0;
+	walk.reader.image = &walk.image;
 	read_node(&walk, walk.image.super.root_nid, DEPTH_MAX);
+	erofs_data_done(&walk.reader);
 	return 0;
 }

@@ -2,6 +2,7 @@
 # Random trees as EROFS: fsck.erofs takes them and extracts what went in; where the kernel can mount them it shows every
 # owner, time, link and attribute as it was.
 . "$(dirname "$0")/../tap.sh"
+. "$(dirname "$0")/oracle.sh"
 
 TREE=$BUILD/tests/oracle/image-tree
 SEEDS=${EROFS_SEEDS:-50}
@@ -41,8 +42,13 @@ done
 
 # Our reader, on what another program wrote.
 sources() {
-	mkdir -p "$T/in/a/b" && seq 1 5000 >"$T/in/lines" && : >"$T/in/empty" || return 1
-	for i in $(seq 1 300); do echo "$i" >"$T/in/a/file$i" || return 1; done
+	mkdir -p "$T/in/a/b" && seq 1 100000 >"$T/in/lines" && : >"$T/in/empty" || return 1
+	for i in $(seq 1 300); do seq 1 $((i * 7)) >"$T/in/a/file$i" || return 1; done
+	head -c 3000000 /dev/zero >"$T/in/zeros" && cat "$ASSAY" "$T/in/lines" "$ASSAY" >"$T/in/a/mix" && cp "$T/in/a/mix" "$T/in/a/b/again" &&
+		head -c 100000 /dev/urandom >"$T/in/random" && cat "$ASSAY" "$T/in/random" >"$T/in/a/begins-like-it" || return 1
+	for i in 1 2 3 4 5; do
+		head -c $((i * 4096)) "$ASSAY" >"$T/in/a/whole$i" && head -c $((i * 4096 + i)) "$ASSAY" >"$T/in/a/more$i" || return 1
+	done
 	ln -s ../lines "$T/in/a/b/link" && ln "$T/in/lines" "$T/in/a/hard" && mkfifo "$T/in/pipe" || return 1
 	python3 -c 'import os, sys
 for i in range(1, 9): os.setxattr(sys.argv[1] + "/a/file%d" % i, "user.same", b"one value, shared")
@@ -51,28 +57,48 @@ os.setxattr(sys.argv[1] + "/lines", "user.own", b"1")' "$T/in" 2>/dev/null || ec
 }
 theirs() { # mkfs.erofs options
 	rm -f "$T/theirs"
-	mkfs.erofs "$@" "$T/theirs" "$T/in" >/dev/null 2>&1
+	"$mkfs" "$@" "$T/theirs" "$T/in" >"$T/mkfs.log" 2>&1 || { cat "$T/mkfs.log"; return 1; }
 }
-reads_theirs() {
-	"$TREE" read "$T/theirs" | LC_ALL=C sort >"$T/got"
-	cmp "$T/in.list" "$T/got"
+reads_theirs() { # mkfs.erofs options
+	theirs "$@" && "$TREE" read "$T/theirs" | LC_ALL=C sort >"$T/got" && cmp "$T/in.list" "$T/got"
+}
+refuses_theirs() { # REASON mkfs.erofs options
+	refused=$1
+	shift
+	theirs "$@" >/dev/null 2>&1
+	"$TREE" read "$T/theirs" >/dev/null 2>"$T/why"
+	same "it refuses $*" "$? $(sed 's/inode [0-9]*/inode/' "$T/why")" "2 $T/theirs: EROFS inode$refused"
 }
 if command -v mkfs.erofs >/dev/null; then
+	mkfs=mkfs.erofs
 	ok 'files for mkfs.erofs' sources
-	theirs
-	ok 'our reader finds in an image by mkfs.erofs what went in' reads_theirs
-	theirs -Enoinline_data
-	ok 'and when it is without inline data' reads_theirs
-	theirs -zlz4
-	"$TREE" read "$T/theirs" >/dev/null 2>"$T/why"
-	same 'it refuses a compressed one' "$? $(sed 's/inode [0-9]*/inode/' "$T/why")" \
-		"2 $T/theirs: EROFS inode is compressed, which is not supported"
-	theirs --chunksize=4096
-	"$TREE" read "$T/theirs" >/dev/null 2>"$T/why"
-	same 'it refuses a chunk-based one' "$? $(sed 's/inode [0-9]*/inode/' "$T/why")" \
-		"2 $T/theirs: EROFS inode is chunk-based, which is not supported"
+	for options in -d0 -Enoinline_data '-zlz4' '-zlz4hc' '-zlz4hc -C65536' '-zlz4hc -C65536 -Eztailpacking'; do
+		# shellcheck disable=SC2086 # words
+		ok "our reader finds what went in: mkfs.erofs $options" reads_theirs $options
+	done
+	refuses_theirs ' is chunk-based, which is not supported' --chunksize=4096
+	refuses_theirs ', byte 0: an empty cluster, or one of the first format' -zlz4 -Elegacy-compress
 else
 	skip 'our reader reads images by mkfs.erofs' 'no mkfs.erofs here'
+fi
+newer=no
+if oracle_debian erofs-utils sid; then
+	newer=$oracle_dir/bin
+	mkfs=$newer/mkfs.erofs
+	[ -e "$T/in.list" ] || sources
+	for options in -zlz4hc,9\ -C65536 -Efragments '-Eall-fragments -C65536' '-Ededupe -C65536' -Eztailpacking,fragments,dedupe -Elegacy-compress; do
+		# shellcheck disable=SC2086 # words
+		ok "our reader finds what went in: newer mkfs.erofs -zlz4hc $options" reads_theirs -zlz4hc $options
+	done
+	for options in -C4096 -C65536 '-zzstd,level=12 -C1048576' '-C65536 -Eall-fragments,dedupe' '-C16384 -Eztailpacking,fragments' '-zlz4:zstd -C65536'; do
+		# shellcheck disable=SC2086 # words
+		ok "our reader finds what went in: newer mkfs.erofs -zzstd $options" reads_theirs -zzstd $options
+	done
+	for name in 1:lzma 2:deflate; do
+		refuses_theirs " is compressed by algorithm ${name%:*}; only LZ4 and Zstandard are supported" "-z${name#*:}"
+	done
+else
+	skip 'our reader reads images by a newer mkfs.erofs' "$oracle_why"
 fi
 
 "$TREE" erofs 5 "$T/image" >/dev/null

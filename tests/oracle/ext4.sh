@@ -24,6 +24,11 @@ again() { # SEED, at another time and elsewhere
 plain() {
 	grep -v '^/lost+found	' | sed -E 's/^(\/	[^	]*	[^	]*	[^	]*	[^	]*	[^	]*	)[0-9]+/\1-/' | LC_ALL=C sort
 }
+# Our own reader, which shares nothing with the writer.
+reads() {
+	"$TREE" read "$T/image" | plain >"$T/got"
+	[ -s "$T/got" ] && plain <"$T/want" | cmp - "$T/got"
+}
 mounted() { # SEED [offset]
 	mount -t ext4 -o "loop,ro,data=ordered,errors=remount-ro" "$T/image" "$T/mnt" || return 1
 	"$TREE" list "$T/mnt" | plain >"$T/got"
@@ -40,6 +45,7 @@ if [ "$(id -u)" -eq 0 ] && mount -t ext4 -o loop,ro "$T/image" "$T/mnt" 2>"$T/wh
 fi
 for seed in $(seq 0 $((SEEDS - 1))); do
 	ok "tree $seed passes e2fsck" judge "$seed"
+	ok "our reader finds in tree $seed what went in" reads
 	[ $mount = no ] || ok "the kernel shows tree $seed" mounted "$seed"
 	[ $((seed % 5)) -ne 0 ] || ok "tree $seed gives the same bytes at another time" again "$seed"
 done
@@ -72,6 +78,40 @@ for files in 100 1000 5000 8100 8200 30000 60000; do
 	ok "$files empty files" sized $files 0
 done
 ok '3000 files of 1 MiB' sized 3000 1000
+
+# Our reader, on what mke2fs writes, which makes its own root.
+theirs() { # mke2fs options
+	rm -f "$T/theirs"
+	mke2fs -q -F -d "$T/in" "$@" "$T/theirs" 40M && "$TREE" read "$T/theirs" | plain | grep -v '^/	' >"$T/got" && cmp "$T/in.list" "$T/got"
+}
+if command -v mke2fs >/dev/null; then
+	mkdir -p "$T/in/a/b" "$T/in/many" && seq 1 100000 >"$T/in/lines" && : >"$T/in/empty"
+	for i in $(seq 1 3000); do echo "$i" >"$T/in/many/a-long-name-to-fill-directory-blocks-$i"; done
+	truncate -s 5000000 "$T/in/sparse" && echo end >>"$T/in/sparse"
+	ln -s ../lines "$T/in/a/b/link" && ln "$T/in/lines" "$T/in/a/hard" && mkfifo "$T/in/pipe"
+	ln -s "$(printf '%0100d' 0)" "$T/in/a/longer-than-60"
+	python3 -c 'import os, sys
+os.setxattr(sys.argv[1] + "/lines", "user.own", b"1" * 300)
+os.setxattr(sys.argv[1] + "/empty", "user.small", b"1")' "$T/in" 2>/dev/null || echo '# no attributes here'
+	"$TREE" list "$T/in" | plain | grep -v '^/	' >"$T/in.list"
+	for options in '-t ext4' '-t ext4 -b 1024' '-t ext4 -b 2048 -I 128' '-t ext4 -O ^64bit,^metadata_csum' '-t ext4 -O ^has_journal,^flex_bg -g 1024' \
+		'-t ext4 -O ^resize_inode,metadata_csum_seed'; do
+		# shellcheck disable=SC2086 # words
+		ok "our reader finds what went in: mke2fs $options" theirs $options
+	done
+	e2fsck -fyD "$T/theirs" >/dev/null 2>&1
+	"$TREE" read "$T/theirs" | plain | grep -v '^/	' >"$T/got"
+	ok 'and when directories are hashed' cmp "$T/in.list" "$T/got"
+	theirs -t ext2 >/dev/null 2>&1
+	"$TREE" read "$T/theirs" >/dev/null 2>"$T/why"
+	same 'it does not take ext2' "$? $(cat "$T/why")" "2 $T/theirs: only erofs and ext4 can be read, and this is ext2"
+	theirs -t ext4 -O inline_data >/dev/null 2>&1
+	"$TREE" read "$T/theirs" >/dev/null 2>"$T/why"
+	same 'nor inline data' "$? $(sed 's/features 0x[0-9a-f]*/features/' "$T/why")" \
+		"2 $T/theirs: ext4 with features, which are not supported"
+else
+	skip 'our reader reads file systems by mke2fs' 'no mke2fs here'
+fi
 
 "$TREE" disk 5 "$T/disk" 1 kata-mbr ext4 >"$T/facts"
 line=$(sed -n 1p "$T/facts")

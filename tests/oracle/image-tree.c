@@ -21,7 +21,7 @@
  *   image-tree list DIRECTORY
  *       the listing of a real directory
  *   image-tree read IMAGE
- *       the listing of an EROFS image, by our own reader
+ *       the listing of the root file system of an image, by our own readers
  *
  * A listing has one line per node, with tabs between: path, type, mode, owner, mtime, data, links,
  * attributes.
@@ -36,11 +36,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "formats/erofs-read.h"
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/pool.h"
 #include "mkimage/disk.h"
+#include "mkimage/fs.h"
+#include "mkimage/image.h"
 #include "mkimage/sign-root.h"
 #include "mkimage/source-archive.h"
 #include "mkimage/verity-stream.h"
@@ -570,138 +571,121 @@ static int verb_list(char **args, struct err *err)
 	return list_real(args[0], args[0], err);
 }
 
-static int read_xattrs(
-	const struct erofs_image *image, const struct erofs_node *node, struct err *err)
+struct attribute {
+	char name[2 * EROFS_NAME_MAX];
+	unsigned char *value; /* in the image */
+	size_t len;
+};
+
+/* By name: shared attributes come first in some images. */
+struct attributes {
+	struct attribute list[64];
+	size_t count;
+};
+
+static int note_xattr(void *arg, const struct fs_xattr *xattr, struct err *err)
 {
-	struct erofs_xattrs xattrs = {.image = image, .node = node};
-	struct erofs_xattr list[64];
-	size_t count = 0;
-	bool end = false;
+	struct attributes *all = arg;
+	struct attribute *to = &all->list[all->count++];
 
-	while (!end && count < 64) {
-		int rc = erofs_xattr_next(&xattrs, &list[count], &end, err);
-
-		if (rc != 0)
-			return rc;
-		count += !end;
-	}
-	/* By name: shared attributes come first in some images. */
-	for (size_t i = 0; i < count; i++) {
-		char name[2 * EROFS_NAME_MAX], other[2 * EROFS_NAME_MAX];
-		size_t least = i;
-
-		for (size_t k = i; k < count; k++) {
-			snprintf(name, sizeof(name), "%s%.*s", list[least].prefix,
-				(int)list[least].rest_len, list[least].rest);
-			snprintf(other, sizeof(other), "%s%.*s", list[k].prefix,
-				(int)list[k].rest_len, list[k].rest);
-			if (strcmp(other, name) < 0)
-				least = k;
-		}
-		struct erofs_xattr xattr = list[least];
-
-		list[least] = list[i];
-		list[i] = xattr;
-		snprintf(name, sizeof(name), "%s%.*s", xattr.prefix, (int)xattr.rest_len,
-			xattr.rest);
-		print_xattr(name, xattr.value, xattr.value_len);
-	}
+	if (all->count == 64)
+		return err_fail(err, -EFBIG, "more attributes than this program takes");
+	snprintf(to->name, sizeof(to->name), "%s%.*s", xattr->prefix, (int)xattr->rest_len,
+		xattr->rest);
+	to->value = (unsigned char *)(uintptr_t)xattr->value;
+	to->len = xattr->value_len;
 	return 0;
 }
 
-static int read_data(
-	const struct erofs_image *image, const struct erofs_node *node, struct err *err)
+static int compare_attributes(const void *a, const void *b)
 {
-	const struct erofs_inode *inode = &node->inode;
+	const struct attribute *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+static int read_xattrs(struct fs *fs, const struct fs_node *node, struct err *err)
+{
+	static struct attributes all;
+	int rc;
+
+	all.count = 0;
+	rc = fs_xattrs(fs, node, note_xattr, &all, err);
+	qsort(all.list, all.count, sizeof(all.list[0]), compare_attributes);
+	for (size_t i = 0; rc == 0 && i < all.count; i++)
+		print_xattr(all.list[i].name, all.list[i].value, all.list[i].len);
+	return rc;
+}
+
+static int hash_some(void *arg, const unsigned char *bytes, size_t n, struct err *err)
+{
+	return digest_update(arg, bytes, n, err);
+}
+
+static int keep_some(void *arg, const unsigned char *bytes, size_t n, struct err *err)
+{
+	buf_add(arg, bytes, n);
+	return buf_check(arg, err);
+}
+
+static int read_data(struct fs *fs, const struct fs_node *node, struct err *err)
+{
 	unsigned char sum[SHA256_SIZE];
-	char target[EROFS_SYMLINK_MAX + 1];
 	DIGEST_AUTO digest = {0};
+	BUF_AUTO target = {0};
 	int rc = digest_init(&digest, DIGEST_SHA256, err);
-	uint64_t off = 0;
-	size_t n;
 
-	for (const unsigned char *at; rc == 0 && (at = erofs_data(image, node, off, &n), n > 0);
-		off += n) {
-		rc = digest_update(&digest, at, n, err);
-		if ((inode->mode & EROFS_MODE_TYPE) == EROFS_MODE_LNK)
-			memcpy(target + off, at, n);
-	}
-	if (rc == 0)
-		rc = digest_end(&digest, sum, err);
-	if (rc != 0)
+	switch (node->mode & S_IFMT) {
+	case S_IFREG:
+		if (rc == 0)
+			rc = fs_read(fs, node, hash_some, &digest, err);
+		if (rc == 0)
+			rc = digest_end(&digest, sum, err);
+		if (rc == 0)
+			print_digest(node->size_bytes, sum);
 		return rc;
-	switch (inode->mode & EROFS_MODE_TYPE) {
-	case EROFS_MODE_REG:
-		print_digest(inode->size_bytes, sum);
-		return 0;
-	case EROFS_MODE_LNK:
-		target[off] = '\0';
-		print_escaped(target);
-		return 0;
-	case EROFS_MODE_CHR:
-	case EROFS_MODE_BLK:
-		printf("%u:%u", inode->rdev_major, inode->rdev_minor);
-		return 0;
+	case S_IFLNK:
+		if (rc == 0)
+			rc = fs_read(fs, node, keep_some, &target, err);
+		if (rc == 0)
+			print_escaped(buf_cstr(&target));
+		return rc;
+	case S_IFCHR:
+	case S_IFBLK:
+		printf("%u:%u", node->rdev_major, node->rdev_minor);
+		return rc;
 	default:
-		return 0;
-	}
-}
-
-static int read_node(
-	const struct erofs_image *image, const char *path, uint64_t nid, struct err *err);
-
-static int read_dir(const struct erofs_image *image, const char *path,
-	const struct erofs_node *node, struct err *err)
-{
-	struct erofs_dir dir = {.image = image, .node = node};
-	struct erofs_dirent entry;
-	bool end = false;
-
-	while (!end) {
-		char child[TREE_PATH_MAX + 2];
-		int rc = erofs_dir_next(&dir, &entry, &end, err);
-
-		if (rc != 0)
-			return rc;
-		if (end || (entry.name_len <= 2 && memcmp(entry.name, "..", entry.name_len) == 0))
-			continue;
-		snprintf(child, sizeof(child), "%s/%.*s", path, (int)entry.name_len, entry.name);
-		rc = read_node(image, child, entry.nid, err);
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int read_node(
-	const struct erofs_image *image, const char *path, uint64_t nid, struct err *err)
-{
-	struct erofs_node node;
-	int rc = erofs_node_read(image, nid, &node, err);
-
-	if (rc != 0)
 		return rc;
-	print_head(path[0] != '\0' ? path : "/", type_of(node.inode.mode), node.inode.mode & 07777,
-		node.inode.uid, node.inode.gid, node.inode.mtime);
-	rc = read_data(image, &node, err);
-	printf("\t%u\t", node.inode.nlink);
+	}
+}
+
+static int read_node(void *arg, const char *path, const struct fs_node *node, struct err *err)
+{
+	struct fs *fs = arg;
+	int rc;
+
+	print_head(
+		path, type_of(node->mode), node->mode & 07777, node->uid, node->gid, node->mtime);
+	rc = read_data(fs, node, err);
+	printf("\t%u\t", node->nlink);
 	if (rc == 0)
-		rc = read_xattrs(image, &node, err);
+		rc = read_xattrs(fs, node, err);
 	printf("\n");
-	if (rc == 0 && (node.inode.mode & EROFS_MODE_TYPE) == EROFS_MODE_DIR)
-		rc = read_dir(image, path, &node, err);
 	return rc;
 }
 
 static int verb_read(char **args, struct err *err)
 {
-	struct erofs_image image;
-	BUF_AUTO bytes = {0};
-	int rc = io_read_file(args[0], 1u << 30, &bytes, err);
+	IMAGE_BYTES_AUTO bytes = {0};
+	IMAGE_AUTO image = {0};
+	FS_AUTO fs = {0};
+	int rc = image_open(args[0], 0, &image, err);
 
 	if (rc == 0)
-		rc = erofs_open(bytes.data, bytes.len, args[0], &image, err);
-	return rc != 0 ? rc : read_node(&image, "", image.super.root_nid, err);
+		rc = image_map(&image, &bytes, err);
+	if (rc == 0)
+		rc = fs_open(image.fs_type, bytes.root, bytes.root_bytes, args[0], &fs, err);
+	return rc != 0 ? rc : fs_walk(&fs, read_node, &fs, err);
 }
 
 int main(int argc, char **argv)

@@ -55,3 +55,44 @@ oracle_go_source() {
 	oracle_dir=$ORACLES/$(printf '%s@%s' "$1" "$2" | tr / _)
 	oracle_once oracle_module "$1" "$2" "$3"
 }
+
+oracle_apt() {
+	apt-get -q -o Dir::Etc::sourcelist="$oracle_dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+		-o Dir::State::lists="$oracle_dir/lists" -o Dir::State::status="$oracle_dir/status" -o Dir::Cache="$oracle_dir/cache" \
+		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
+}
+
+# Where this machine gets Debian from.
+oracle_mirror() {
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep '/debian/*$' | head -n 1
+}
+
+oracle_unpack() {
+	oracle_package=$1
+	shift
+	mkdir -p "$oracle_dir/lists/partial" "$oracle_dir/cache/archives/partial" "$oracle_dir/root" "$oracle_dir/bin" &&
+		: >"$oracle_dir/status" &&
+		for oracle_suite in "$@"; do
+			echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(oracle_mirror) $oracle_suite main"
+		done >"$oracle_dir/sources.list" &&
+		oracle_apt update && oracle_apt -y --no-install-recommends --download-only -t "$oracle_suite" install "$oracle_package" &&
+		for oracle_deb in "$oracle_dir"/cache/archives/*.deb; do
+			dpkg-deb -x "$oracle_deb" "$oracle_dir/root" || return 1
+		done && rm -rf "$oracle_dir/cache" "$oracle_dir/lists" &&
+		for oracle_program in "$oracle_dir"/root/usr/bin/* "$oracle_dir"/root/usr/sbin/*; do
+			oracle_wrapper=$oracle_dir/bin/$(basename "$oracle_program")
+			cat >"$oracle_wrapper" <<END && chmod +x "$oracle_wrapper" || return 1
+#!/bin/sh
+r='$oracle_dir/root'
+exec "\$r/usr/lib64/ld-linux-x86-64.so.2" --library-path "\$r/usr/lib/x86_64-linux-gnu" '$oracle_program' "\$@"
+END
+		done
+}
+
+# PACKAGE of the last of the Debian SUITEs, unpacked in $oracle_dir/root beside the libraries it needs (nothing is installed):
+# its programs run as $oracle_dir/bin/PROGRAM.
+oracle_debian() {
+	command -v apt-get >/dev/null || { oracle_why='no apt-get here'; return 1; }
+	oracle_dir=$ORACLES/$(printf '%s-' "$@" | sed 's/-$//')
+	oracle_once oracle_unpack "$@"
+}

@@ -377,7 +377,7 @@ static void test_no_fs(void)
 			"is refused");
 	}
 	is_int(inspect_image(image_path, true, &text, &err), -ENOTSUP, "and cannot be listed");
-	is_str(reason(&err), "only the files of erofs can be listed, and this is unknown",
+	is_str(reason(&err), "only erofs and ext4 can be read, and this is unknown",
 		"which is said");
 }
 
