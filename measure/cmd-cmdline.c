@@ -15,7 +15,7 @@
 struct options {
 	const char *version, *runtime, *tee;
 	const char *verity_params, *rootfs_type, *kernel_params, *annotation;
-	const char *https_proxy, *no_proxy, *memory_limit;
+	const char *https_proxy, *no_proxy, *default_vcpus, *memory_limit;
 	struct opt_list configs, extensions, cpu_limits;
 	uint64_t vcpus, max_vcpus, cdh_timeout, launch_timeout;
 	bool image, initrd, no_extensions;
@@ -157,6 +157,20 @@ static int set_numbers(const struct options *options, struct kata_config *config
 	return rc;
 }
 
+static int set_default_vcpus(
+	const struct options *options, struct kata_config *config, struct err *err)
+{
+	uint64_t milli;
+
+	if (options->default_vcpus == NULL)
+		return 0;
+	if (!cmdline_cpu_parse(options->default_vcpus, &milli))
+		return err_fail(err, -EINVAL, "--default-vcpus %s: not a number such as 2 or 1.5",
+			options->default_vcpus);
+	config->default_vcpus = (float)((double)milli / 1000);
+	return 0;
+}
+
 static int set_extensions(
 	const struct options *options, struct kata_config *config, struct err *err)
 {
@@ -235,6 +249,8 @@ static int set_up(const struct options *options, struct setup *setup, struct err
 		rc = set_texts(options, config, err);
 	if (rc == 0)
 		rc = set_numbers(options, config, err);
+	if (rc == 0)
+		rc = set_default_vcpus(options, config, err);
 	if (rc == 0)
 		rc = set_extensions(options, config, err);
 	if (rc == 0)
@@ -328,6 +344,8 @@ static int run_with_config(
 		{"no-extensions", 0, OPT_FLAG, &o.no_extensions, NULL,
 			"without the extensions of the configuration"},
 		{"vcpus", 0, OPT_U64, &o.vcpus, "N", "that the pod boots with"},
+		{"default-vcpus", 0, OPT_STR, &o.default_vcpus, "N",
+			"default_vcpus, of the configuration or the pod's annotation"},
 		{"pod-cpu-limit", 0, OPT_LIST, &o.cpu_limits, "Q",
 			"instead: a container's CPU limit, 500m; repeat for each"},
 		{"pod-memory-limit", 0, OPT_STR, &o.memory_limit, "Q",

@@ -59,6 +59,9 @@ same "options go over the configuration" \
 	"$(kata 3.30.0 --runtime go --tee snp -c "$T/kata.toml" --debug-console --launch-process-timeout 6 --vcpus 1)" \
 	"$(captured 1)"
 same "how many vCPUs" "$("$ASSAY" cmdline vcpus --kata-version 4.1.0 --runtime rust --tee snp --pod-cpu-limit 1.7)" 3
+same "with an annotation for the sandbox's own" \
+	"$("$ASSAY" cmdline vcpus --kata-version 3.30.0 --runtime go --tee snp --default-vcpus 1.5 --pod-cpu-limit 600m)" 3
+fails 2 'not a number' "which is a number" kata 3.30.0 --runtime go --tee snp --default-vcpus 1,5
 same "the Rust runtime with its extension" \
 	"$(kata 4.0.0 --runtime rust --tee tdx --verity-params "$line" --rootfs-type erofs --extension "coco=$line" |
 		grep -c "rootfstype=erofs agent.cdh_api_timeout=50 .* kata.extension.coco.verity_params=$line console=hvc0$")" 1
