@@ -72,6 +72,17 @@ unsigned acpi_layout_endpoints(const struct acpi_layout *layout)
 	return (unsigned)__builtin_popcount(layout->endpoints);
 }
 
+int acpi_layout_check(const struct generation *generation, struct err *err)
+{
+	/* Before that, where it ends its address space followed the host's CPU. */
+	if (generation->acpi && generation->separators != GENERATION_SEPARATORS_BOTH)
+		return err_fail(err, -ENOTSUP,
+			"where firmware older than edk2-stable202411 (%s) puts PCI devices in a TD "
+			"is not known: its ACPI tables can only be given as a directory",
+			generation->name);
+	return 0;
+}
+
 /* --- arguments for a stock QEMU, as Kata gives them where the tables depend on them --- */
 
 struct args {

@@ -11,6 +11,7 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "measure/generation.h"
 
 #define ACPI_LAYOUT_NET_MAX    8
 #define ACPI_LAYOUT_VIRTIO_MAX 24 /* slots from 25 on route interrupts as the chipset's do */
@@ -48,6 +49,10 @@ size_t acpi_layout_args(const struct acpi_layout *layout, const char *ret[ACPI_L
 
 /* How many 64-bit BARs of virtio devices firmware places. */
 unsigned acpi_layout_endpoints(const struct acpi_layout *layout);
+
+/* Refuses (-ENOTSUP) firmware that may put PCI devices elsewhere in a TD than where acpi-q35.h and
+ * acpi-qemu.h have them. */
+int acpi_layout_check(const struct generation *generation, struct err *err) MUST_CHECK;
 
 /* Appends a line for each machine that has a name, and its devices. */
 void acpi_layout_list(struct buf *ret);

@@ -254,6 +254,7 @@ static int get_acpi(const struct launch *launch, const struct tdx_size *shape,
 	struct acpi_blobs *ret, struct err *err)
 {
 	const struct tdx_input *in = launch->in;
+	int rc;
 
 	if (in->acpi_dir != NULL)
 		return acpi_blobs_read(in->acpi_dir, ret, err);
@@ -266,11 +267,9 @@ static int get_acpi(const struct launch *launch, const struct tdx_size *shape,
 	if (launch->vmm->acpi_version == NULL)
 		return err_fail(err, -ENOTSUP,
 			"no stock QEMU is known to have the ACPI tables of %s", launch->vmm->name);
-	if (has_pci(in) && launch->generation.separators != GENERATION_SEPARATORS_BOTH)
-		return err_fail(err, -ENOTSUP,
-			"where firmware older than edk2-stable202411 (%s) puts PCI devices in a TD "
-			"is not known: its ACPI tables can only be given as a directory",
-			launch->generation.name);
+	rc = has_pci(in) ? acpi_layout_check(&launch->generation, err) : 0;
+	if (rc != 0)
+		return rc;
 	return in->acpi_builtin ? make_acpi(launch, shape, ret, err)
 				: read_acpi_qemu(launch, shape, ret, err);
 }

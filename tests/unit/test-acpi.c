@@ -368,6 +368,22 @@ static void test_layouts(void)
 	}
 }
 
+static void test_firmware(void)
+{
+	struct generation old = {.acpi = true,
+		.separators = GENERATION_SEPARATORS_RTMR0,
+		.name = "edk2-stable202408"};
+	struct generation new = {.acpi = true, .separators = GENERATION_SEPARATORS_BOTH};
+	struct generation none = {.acpi = false, .separators = GENERATION_SEPARATORS_UNKNOWN};
+	struct err err = {0};
+
+	ok(acpi_layout_check(&new, &err) == 0, "firmware that puts PCI devices where it should");
+	ok(acpi_layout_check(&none, &err) == 0, "firmware that measures no tables");
+	ok(acpi_layout_check(&old, &err) == -ENOTSUP &&
+			strstr(err.msg, "(edk2-stable202408)") != NULL,
+		"older firmware is refused");
+}
+
 static void test_list(void)
 {
 	BUF_AUTO text = {0};
@@ -389,6 +405,7 @@ int main(void)
 	test_vector_pci();
 	test_stock();
 	test_layouts();
+	test_firmware();
 	test_list();
 	return tap_done();
 }
