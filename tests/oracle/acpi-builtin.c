@@ -1,8 +1,9 @@
 /*
- * Compares the built-in ACPI tables with those that a QEMU gives, over a matrix of shapes:
+ * Compares the built-in ACPI and SMBIOS tables with those that a QEMU gives, over a matrix of shapes:
  *   acpi-builtin QEMU FIRMWARE|- LAYOUT MEMORY-MIB[,MEMORY-MIB...] VCPUS[,VCPUS-VCPUS...]
  * Prints one line for each shape that differs, and the number of those that do not.
  */
+#define _GNU_SOURCE /* memmem */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,28 @@
 #include "lib/opt.h"
 #include "measure/acpi-q35.h"
 #include "measure/acpi-qemu.h"
+#include "measure/smbios.h"
 
 static bool equal(const struct buf *a, const struct buf *b)
 {
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+/* Builds the SMBIOS tables with the processor ID that the QEMU's have. */
+static int make_smbios(
+	const struct acpi_q35 *q35, const struct buf *theirs, struct buf *ret, struct err *err)
+{
+	struct smbios_q35 machine = {.version = q35->version,
+		.memory_bytes = q35->memory_bytes,
+		.low_bytes = q35->low_bytes,
+		.vcpus = q35->vcpus};
+	const unsigned char *processor =
+		theirs->len > 0 ? memmem(theirs->data, theirs->len, "\4\x2a\0\4", 4) : NULL;
+
+	if (processor == NULL)
+		return err_fail(err, -EIO, "QEMU's SMBIOS tables have no processor");
+	memcpy(machine.processor_id, processor + 8, sizeof(machine.processor_id));
+	return smbios_q35_build(&machine, ret, err);
 }
 
 static int compare(const struct acpi_machine *machine, const char *version,
@@ -29,12 +48,13 @@ static int compare(const struct acpi_machine *machine, const char *version,
 		.layout = layout};
 	struct err err = {0};
 
-	if (acpi_qemu_read(machine, &theirs, &err) != 0 || acpi_q35_build(&q35, &ours, &err) != 0) {
+	if (acpi_qemu_read(machine, &theirs, &err) != 0 || acpi_q35_build(&q35, &ours, &err) != 0 ||
+		make_smbios(&q35, &theirs.smbios, &ours.smbios, &err) != 0) {
 		fprintf(stderr, "%s\n", err.msg);
 		return err_status(err.code);
 	}
 	if (equal(&ours.rsdp, &theirs.rsdp) && equal(&ours.loader, &theirs.loader) &&
-		equal(&ours.tables, &theirs.tables))
+		equal(&ours.tables, &theirs.tables) && equal(&ours.smbios, &theirs.smbios))
 		(*same)++;
 	else
 		printf("%u vCPUs, %llu MiB: tables differ\n", machine->vcpus,
