@@ -350,12 +350,10 @@ static int take_slot(struct walk *walk, struct rd rd, struct err *err)
 	rd_seek(&rd, 11);
 	attributes = rd_u8(&rd);
 	rd_seek(&rd, 0);
-	if (rd.base[0] == DELETED) {
-		walk->name.count = 0;
+	if (rd.base[0] == DELETED && walk->name.count == 0)
 		return 0;
-	}
-	if ((attributes & ATTR_LONG_MASK) == ATTR_LONG) {
-		if (!add_long(&walk->name, rd))
+	if ((attributes & ATTR_LONG_MASK) == ATTR_LONG || rd.base[0] == DELETED) {
+		if (rd.base[0] == DELETED || !add_long(&walk->name, rd))
 			return err_fail(
 				err, -EBADMSG, "%s: FAT: long names out of order", walk->fat->what);
 		return 0;
@@ -376,11 +374,13 @@ int fat_list(
 
 	if (!dir->directory)
 		return err_fail(err, -EBADMSG, "%s: %s is no directory", fat->what, dir->name);
+	if (dir->cluster == 0 && dir->name[0] != '\0')
+		return err_fail(err, -EBADMSG, "%s: FAT: directory %s has no cluster", fat->what,
+			dir->name);
 	if (dir->cluster == 0 && fat->bits != 32) {
 		rd = rd_at(&fat->rd, fat->root_off, fat->root_bytes);
 	} else {
-		rc = read_chain(fat, dir->cluster == 0 ? fat->root_cluster : dir->cluster,
-			FAT_ENTRIES_MAX * ENTRY_SIZE, &table, err);
+		rc = read_chain(fat, dir->cluster, FAT_ENTRIES_MAX * ENTRY_SIZE, &table, err);
 		rd = rd_init(table.data, table.len);
 	}
 	for (size_t off = 0; rc == 0 && off + ENTRY_SIZE <= rd.len; off += ENTRY_SIZE) {
