@@ -27,6 +27,10 @@ static int run(void *options, char **paths, size_t count, struct cli_result *ret
 	if (rc != 0)
 		return rc;
 	rc = lock_load_for(&recipe, args->lock, &lock, err);
+	if (rc == 0 && lock.path == NULL) {
+		buf_fmt(&ret->text, "%s: names no packages\n", recipe.path);
+		return 0;
+	}
 	if (rc == 0)
 		rc = lock_check(&recipe, &lock, err);
 	if (rc == 0)

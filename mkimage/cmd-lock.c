@@ -45,6 +45,11 @@ static int add_import(const struct recipe *recipe, const struct recipe_import *i
 	char hex[2 * SHA256_SIZE + 1];
 	int rc = sources_digest(recipe, import, spool, got, err);
 
+	if (rc == -ENOENT) {
+		buf_fmt(text, "  %s:%s is not there\n", recipe_import_kind_name(import->kind),
+			import->path);
+		return 0;
+	}
 	if (rc != 0)
 		return rc;
 	hex_encode(got, sizeof(got), hex);

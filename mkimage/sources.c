@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "mkimage/sources.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,15 +139,62 @@ static bool is_within(const char *path, const char *parent)
 	return strncmp(path, parent, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
+/* How many components @path has. */
+static size_t depth_of(const char *path)
+{
+	size_t depth = *path != '\0';
+
+	for (; *path != '\0'; path++)
+		depth += *path == '/';
+	return depth;
+}
+
+/* True when the first @depth components of @path match as many of @pattern. */
+static bool matches_to(const char *pattern, const char *path, size_t depth)
+{
+	char from[TREE_PATH_MAX + 1], to[TREE_PATH_MAX + 1];
+	const char *const texts[] = {pattern, path};
+	char *const copies[] = {from, to};
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t left = depth, n = 0;
+
+		while (texts[i][n] != '\0' && !(texts[i][n] == '/' && --left == 0))
+			n++;
+		snprintf(copies[i], sizeof(from), "%.*s", (int)n, texts[i]);
+	}
+	return fnmatch(from, to, FNM_PATHNAME) == 0;
+}
+
+/* Whether @only, a path or a pattern, names @path or a directory above it. */
+static bool names(const char *only, const char *path)
+{
+	size_t depth = depth_of(only);
+
+	if (strpbrk(only, "*?[") == NULL)
+		return is_within(path, only);
+	return depth_of(path) >= depth && matches_to(only, path, depth);
+}
+
+/* Whether something that @only names may be below the directory @path. */
+static bool leads_to(const char *only, const char *path)
+{
+	size_t depth = depth_of(path);
+
+	if (strpbrk(only, "*?[") == NULL)
+		return is_within(only, path);
+	return depth < depth_of(only) && matches_to(only, path, depth);
+}
+
 static bool is_wanted(
 	const struct recipe_import *import, const struct tree_node *node, const char *path)
 {
 	for (size_t i = 0; i < import->only.count; i++) {
 		const char *only = import->only.items[i];
 
-		if (is_within(path, only))
+		if (names(only, path))
 			return true;
-		if (node->inode->type == TREE_DIR && is_within(only, path))
+		if (node->inode->type == TREE_DIR && leads_to(only, path))
 			return true;
 	}
 	return import->only.count == 0;
@@ -252,10 +300,24 @@ static int put_node(struct graft *graft, const struct tree_node *node, struct er
 	return rc != 0 ? rc : put_inode(graft, node->inode, to, err);
 }
 
+static bool is_named(const struct tree *from, const char *only)
+{
+	char path[TREE_PATH_MAX + 1];
+
+	if (strpbrk(only, "*?[") == NULL)
+		return tree_find(from, only) != NULL;
+	tree_for_each (from, node) {
+		tree_path(node, path);
+		if (names(only, path))
+			return true;
+	}
+	return false;
+}
+
 static int check_only(const struct graft *graft, const struct tree *from, struct err *err)
 {
 	for (size_t i = 0; i < graft->import->only.count; i++) {
-		if (tree_find(from, graft->import->only.items[i]) == NULL)
+		if (!is_named(from, graft->import->only.items[i]))
 			return err_fail(err, -EBADMSG, "only: there is no /%s in it",
 				graft->import->only.items[i]);
 	}

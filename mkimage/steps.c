@@ -396,8 +396,8 @@ static int add_join(struct steps *steps, const struct recipe_join *join, struct 
 	for (size_t i = 0; rc == 0 && i < join->of.count; i++)
 		rc = join_pattern(steps, join->of.items[i], &bytes, err);
 	return rc != 0 ? rc
-		       : put_file(steps, join->path, &bytes,
-				 &(struct steps_owner){.mode = 0644}, err);
+		       : put_file(steps, join->path, &bytes, &(struct steps_owner){.mode = 0644},
+				 err);
 }
 
 static int add_joins(struct steps *steps, struct err *err)

@@ -9,10 +9,19 @@ mkdir "$T/empty"
 # With an empty mirror a fetch gets as far as its first package, past the recipe, the lock and how they fit.
 for recipe in "$TOP"/rootfs-recipes/*/; do
 	name=$(basename "$recipe")
-	fails 3 'has gone from the archive .*; lock again: assay lock ' "$name: its lock answers to it" \
-		"$ASSAY" fetch "$recipe" --cache "$T/cache" --mirror "file://$T/empty"
-	same "$name: no host in recipe or lock" "$(grep -E '[a-z]+://' "$recipe/recipe.toml" "$recipe/recipe.lock")" ""
+	if [ -e "$recipe/recipe.lock" ]; then
+		fails 3 'has gone from the archive .*; lock again: assay lock ' "$name: its lock answers to it" \
+			"$ASSAY" fetch "$recipe" --cache "$T/cache" --mirror "file://$T/empty"
+	else
+		same "$name: it needs no lock" "$("$ASSAY" fetch "$recipe" --cache "$T/cache" 2>&1)" "${recipe}recipe.toml: names no packages"
+	fi
+	same "$name: no host in recipe or lock" "$(cat "$recipe"/*.toml "$recipe"/*.lock 2>/dev/null | grep -E '[a-z]+://')" ""
+	for variant in $(sed -n 's/^\[\[*variant\.\([a-z]*\).*/\1/p' "$recipe/recipe.toml" | sort -u); do
+		fails 3 'has gone from the archive' "$name: the same lock answers to its variant $variant" \
+			"$ASSAY" fetch "$recipe" --variant "$variant" --cache "$T/cache" --mirror "file://$T/empty"
+	done
 done
+fails 2 'there is no \[variant.x\]' 'a variant that is not there' "$ASSAY" fetch "$TOP/rootfs-recipes/c8s-guest" --variant x --cache "$T/cache"
 
 fetch() { # the recipe's text, as for printf
 	mkdir -p "$T/r"
