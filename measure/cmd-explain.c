@@ -104,6 +104,9 @@ static int run(void *options, char **args, size_t count, struct cli_result *ret,
 		rc = read_golden(args[0], o->build, &golden, &request.dir, err);
 	if (rc == 0)
 		rc = read_evidence(o->evidence, &request, err);
+	if (rc == 0 && o->observed.acpi != NULL && strncmp(o->observed.acpi, "builtin", 7) != 0)
+		rc = err_fail(err, -EINVAL, "--acpi: builtin or builtin:MACHINE, not %s",
+			o->observed.acpi);
 	if (rc == 0 && o->log != NULL && request.is_snp)
 		rc = err_fail(err, -EINVAL, "--log: an SNP guest has none");
 	if (rc == 0 && o->log != NULL) {
@@ -141,6 +144,8 @@ int cmd_explain(int argc, char **argv)
 		{"initrd", 'i', OPT_STR, &o.observed.initrd, "FILE", "its initrd"},
 		{"cmdline-file", 0, OPT_STR, &o.cmdline_file, "FILE",
 			"its command line, as QEMU's -append or /proc/cmdline has it"},
+		{"acpi", 0, OPT_STR, &o.observed.acpi, "builtin[:MACHINE]",
+			"try other vCPU counts and memory sizes of a TDX guest, with these tables"},
 		{"format", 0, OPT_STR, &o.format, "text|json", "of the output; text unless given"},
 		OPT_END,
 	};

@@ -11,6 +11,7 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "measure/explain.h"
+#include "measure/golden-tdx.h"
 #include "measure/sequence.h"
 #include "measure/tdx.h"
 
@@ -279,6 +280,90 @@ static int explain_by_launches(struct launches *launches, struct err *err)
 	return rc;
 }
 
+/* --- by other shapes --- */
+
+#define VCPUS_TRIED 64
+#define GIB	    (1ull << 30)
+
+static const uint64_t memory_tried[] = {GIB / 2, GIB, 3 * GIB / 2, 2 * GIB, 3 * GIB, 4 * GIB,
+	5 * GIB, 6 * GIB, 8 * GIB, 10 * GIB, 12 * GIB, 16 * GIB, 20 * GIB, 24 * GIB, 32 * GIB,
+	40 * GIB, 48 * GIB, 64 * GIB, 96 * GIB, 128 * GIB, 192 * GIB, 256 * GIB, 384 * GIB,
+	512 * GIB};
+#define MEMORY_TRIED (sizeof(memory_tried) / sizeof(*memory_tried))
+
+static int say_shape(
+	struct launches *launches, int reg, const struct tdx_size *size, struct err *err)
+{
+	const struct explanation *explanation = launches->explanation;
+	uint64_t memory = shape_integer(explanation, "memory_bytes");
+	uint64_t vcpus = shape_integer(explanation, "vcpus");
+	const char *name = tdx_register_name(reg);
+	int rc = 0;
+
+	launches->explained[reg] = true;
+	if (size->memory_bytes != memory)
+		rc = explain_find(explanation, name, err, "%llu MiB of memory, not %llu",
+			(unsigned long long)(size->memory_bytes >> 20),
+			(unsigned long long)(memory >> 20));
+	if (rc == 0 && size->vcpus != 0 && size->vcpus != vcpus)
+		rc = explain_find(explanation, name, err, "%u vCPUs, not %llu", size->vcpus,
+			(unsigned long long)vcpus);
+	return rc;
+}
+
+/* The tuple's own launch in @count shapes: the first of them that gives a register explains it. */
+static int try_shapes(struct launches *launches, const struct tdx_input *in,
+	const struct tdx_size *sizes, size_t count, struct err *err)
+{
+	AUTO_FREE struct tdx_registers *regs = calloc(count, sizeof(*regs));
+	struct err unfit = {0};
+	int rc = 0;
+
+	if (regs == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (tdx_measure_shapes(in, sizes, count, regs, &unfit) != 0)
+		return !in->acpi_builtin ? 0
+					 : explain_find(launches->explanation, "rtmr0", err,
+						   "other shapes were not tried: %s", unfit.msg);
+	for (size_t i = 0; i < count; i++) {
+		for (int reg = TDX_RTMR0; rc == 0 && reg <= TDX_RTMR1; reg++) {
+			if (regs[i].has[reg] && !launches->explained[reg] &&
+				differs(launches->explanation, reg) &&
+				memcmp(regs[i].value[reg], found_value(launches->explanation, reg),
+					SHA384_SIZE) == 0)
+				rc = say_shape(launches, reg, &sizes[i], err);
+		}
+	}
+	return rc;
+}
+
+/* Memory moves RTMR1 where the VMM patches the kernel; with ACPI tables memory and vCPUs move RTMR0. */
+static int explain_by_shapes(struct launches *launches, struct err *err)
+{
+	const struct explanation *explanation = launches->explanation;
+	const char *acpi = explanation->request->observed.acpi;
+	size_t vcpus = acpi != NULL ? VCPUS_TRIED : 1, n = 0;
+	AUTO_FREE struct tdx_size *sizes = calloc(MEMORY_TRIED * vcpus, sizeof(*sizes));
+	struct acpi_layout layout = {0};
+	struct tdx_input in = {.firmware = launches->own[0],
+		.kernel = launches->own[1],
+		.initrd = launches->own[1] != NULL ? launches->own[2] : NULL,
+		.cmdline = launches->own[3],
+		.vmm = explanation->entry->vmm};
+	int rc = 0;
+
+	if (sizes == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	if (acpi != NULL)
+		rc = golden_tdx_acpi(acpi, NULL, &layout, &in, err);
+	for (size_t m = 0; m < MEMORY_TRIED; m++) {
+		for (size_t v = 1; v <= vcpus; v++)
+			sizes[n++] = (struct tdx_size){.memory_bytes = memory_tried[m],
+				.vcpus = acpi != NULL ? (uint32_t)v : 0};
+	}
+	return rc == 0 ? try_shapes(launches, &in, sizes, n, err) : rc;
+}
+
 /* --- what a register is about, where nothing was proved --- */
 
 static const char *const meanings[TDX_REGISTERS] = {
@@ -297,6 +382,9 @@ int explain_tdx(const struct explanation *explanation, struct err *err)
 
 	if (rc == 0 && launches.own[0] != NULL)
 		rc = explain_by_launches(&launches, err);
+	if (rc == 0 && launches.own[0] != NULL &&
+		(differs(explanation, TDX_RTMR0) || differs(explanation, TDX_RTMR1)))
+		rc = explain_by_shapes(&launches, err);
 	for (int reg = 0; rc == 0 && reg < TDX_REGISTERS; reg++) {
 		size_t before = json_array_size(findings);
 

@@ -23,6 +23,7 @@
 struct explain_observed {
 	const char *firmware, *kernel, *initrd; /* paths */
 	const char *cmdline;			/* the text */
+	const char *acpi; /* where ACPI tables come from (golden-tdx.h), to try other TDX shapes */
 };
 
 struct explain_request {

@@ -6,6 +6,17 @@ command -v python3 >/dev/null || {
 	done_testing
 }
 
+# Writes the manifest of the build in a directory.
+manifest() { # DIRECTORY
+	python3 - "$1" <<'PY'
+import hashlib, json, pathlib, sys
+top = pathlib.Path(sys.argv[1])
+files = [p for p in sorted(top.rglob("*")) if p.is_file()]
+outputs = {str(p.relative_to(top)): {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "size_bytes": p.stat().st_size} for p in files}
+(top / "manifest.json").write_text(json.dumps({"schema": "assay-build/1", "name": "demo", "architecture": "amd64", "timestamp": 0, "agent": {"stand_in": False}, "outputs": outputs}))
+PY
+}
+
 # --- SNP: a build, and reports of launches that depart from it ---
 B=$T/build
 mkdir -p "$B/firmware"
@@ -13,13 +24,7 @@ python3 "$TOP/tests/cli/fake-firmware.py" "$B/firmware/snp.fd"
 printf 'kernel bytes' >"$B/vmlinuz"
 printf 'initrd bytes' >"$B/initrd.img"
 printf 'console=ttyS0 nr_cpus=2 quiet' >"$B/cmdline"
-python3 - "$B" <<'PY'
-import hashlib, json, pathlib, sys
-top = pathlib.Path(sys.argv[1])
-files = [p for p in sorted(top.rglob("*")) if p.is_file()]
-outputs = {str(p.relative_to(top)): {"sha256": hashlib.sha256(p.read_bytes()).hexdigest(), "size_bytes": p.stat().st_size} for p in files}
-(top / "manifest.json").write_text(json.dumps({"schema": "assay-build/1", "name": "demo", "architecture": "amd64", "timestamp": 0, "agent": {"stand_in": False}, "outputs": outputs}))
-PY
+manifest "$B"
 cat >"$T/target.toml" <<'TOML'
 name = "plain"
 [[launch.snp]]
@@ -153,4 +158,48 @@ live=$SHARED/vectors/tdx/attestation-rs
 "$ASSAY" explain "$T/tdx/build" --evidence "$live/tdx_tdreport_live.bin" --log "$live/tdx_ccel_live.bin" >"$T/text"
 same "a real TD against another's values: status" $? 1
 ok "its kernel is named" grep -q '^rtmr1: expected the kernel, found EV_EFI_BOOT_SERVICES_APPLICATION image of 17008712 bytes' "$T/text"
+
+# A TDX build on real firmware, and registers of the same files in another shape.
+D=$T/real
+mkdir -p "$D/firmware"
+cp "$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd" "$D/firmware/tdx.fd"
+cp "$TOP/tests/data/tdx/kernel.bin" "$D/vmlinuz"
+printf 'initrd bytes' >"$D/initrd.img"
+printf 'console=hvc0 quiet' >"$D/cmdline"
+manifest "$D"
+cat >"$T/target.toml" <<'TOML'
+name = "tdx"
+[[launch.tdx]]
+firmware = "firmware/tdx.fd"
+vmm = "qemu-10.1"
+vcpus = [2]
+memory_bytes = 2147483648
+acpi = "builtin"
+TOML
+ok "golden values of a TD" "$ASSAY" golden "$D" --target "$T/target.toml" -o "$T/td"
+shape() { # MEASURE-OPTIONS...: a report of that launch
+	"$ASSAY" measure tdx --firmware "$D/firmware/tdx.fd" --kernel "$D/vmlinuz" --initrd "$D/initrd.img" --cmdline "$(cat "$D/cmdline")" \
+		--acpi builtin "$@" >"$T/registers" 2>/dev/null
+	python3 - "$T/report" "$T/registers" <<'PY'
+import sys
+regs = dict(line.strip().split("=") for line in open(sys.argv[2]) if "=" in line)
+report = bytearray(1024)
+report[0] = 0x81
+report[528:576] = bytes.fromhex(regs["mrtd"])
+for i in range(3):
+    report[720 + 48 * i:768 + 48 * i] = bytes.fromhex(regs[f"rtmr{i}"])
+open(sys.argv[1], "wb").write(report)
+PY
+	"$ASSAY" explain "$T/td" --build "$D" --evidence "$T/report" --acpi builtin >"$T/text"
+	status=$?
+}
+shape --vmm qemu-10.1 --vcpus 2 --memory 2G
+same "the TD that was expected" "$status" 0
+shape --vmm qemu-10.1 --vcpus 7 --memory 2G
+says "more vCPUs" "rtmr0: 7 vCPUs, not 2"
+shape --vmm qemu-10.1 --vcpus 2 --memory 8G
+says "more memory" "rtmr0: 8192 MiB of memory, not 2048"
+shape --vmm qemu-10.1 --vcpus 2 --memory 2G --mrtd-order two
+says "another order of pages" "mrtd: launched as by VMM profile qemu-8.2-canonical, not qemu-10.1"
+fails 2 'acpi: builtin or builtin:MACHINE' "tables of another kind" "$ASSAY" explain "$T/td" --evidence "$T/report" --acpi qemu
 done_testing
