@@ -76,6 +76,96 @@ head -c 3000 "$G/usr/bin/prog" >"$T/cut"
 cp "$T/cut" "$G/usr/bin/prog"
 fails 2 '/usr/bin/prog: bad ELF' 'a program that is cut off' "$CHECK" --check "$G"
 
+# Units: those of /etc/systemd/system and all that they lead to.
+units() { # a fresh guest with a unit file: NAME TEXT
+	guest
+	U=$G/etc/systemd/system
+	P=$G/usr/lib/systemd/system
+	mkdir -p "$U" "$P" "$G/usr/local/sbin"
+	unit "$1" "$2"
+}
+unit() { # NAME TEXT
+	mkdir -p "$(dirname "$U/$1")"
+	printf "$2" >"$U/$1"
+}
+says() { # TEXT OUTPUT
+	same "$1" "$("$CHECK" --check "$G" 2>&1)" "$2"
+}
+units x.service '[Service]\nExecStart=/usr/bin/none --flag\n'
+refuses '/etc/systemd/system/x.service: ExecStart=/usr/bin/none is no executable file' 'a program that is not there'
+: >"$G/usr/bin/none"
+refuses '/etc/systemd/system/x.service: ExecStart=/usr/bin/none is no executable file' 'one that cannot run'
+chmod +x "$G/usr/bin/none"
+says 'one that can' ''
+mv "$G/usr/bin/none" "$G/usr/local/sbin/none"
+unit x.service '[Service]\nExecStart=@none self\nExecStop=+"none" x\n'
+says 'one that is looked for' ''
+unit x.service '[Service]\nExecStartPre=+!/usr/bin/no\n'
+refuses '/x.service: ExecStartPre=/usr/bin/no is no executable file' 'signs before a program'
+unit x.service '[Service]\nExecStart=-/usr/bin/no\nExecStartPre=@-/usr/bin/no x\nExecStop=/run/x/y\nExecReload=/bin/%%i\nExecStart=\n'
+says 'what may fail, lies where something is mounted, or is not known yet' ''
+unit x.service '[Unit]\nConditionPathExists=|/usr/bin/no\n[Service]\nExecStart=/usr/bin/no\n'
+says 'what a condition excuses' ''
+unit x.service '[Unit]\nConditionPathExists=!/usr/bin/no\n[Service]\nExecStart=/usr/bin/no\n'
+refuses 'ExecStart=/usr/bin/no is no executable file' 'a condition on its absence excuses nothing'
+unit x.service '[Unit]\nRequires=none.service\n'
+refuses '/x.service: requires none.service, which is not there' 'a unit that is required'
+unit x.service '[Unit]\nRequires=dev-x.device a.slice %%i.service -.mount\nBindsTo=x.service\n'
+says 'units that need no file' ''
+unit x.service '[Unit]\nWants=w.service\nAfter=a.target\n'
+says 'what is only named is a warning' '/etc/systemd/system/x.service: names w.service, which is not there
+/etc/systemd/system/x.service: names a.target, which is not there'
+unit x.service '[Unit]\nWants=p.service\n'
+printf '[Unit]\nRequires=q.socket\nAfter=none.target\n' >"$P/p.service"
+: >"$P/q.socket"
+printf '[Service]\nExecStart=/no\n' >"$P/q.service"
+printf '[Service]\nExecStart=/no\n' >"$P/unused.service"
+refuses "/usr/lib/systemd/system/q.service: ExecStart=/no is no executable file" 'a package unit that is led to, by a socket'
+ln -s /dev/null "$U/q.service"
+says 'a masked one, and one that nothing leads to' ''
+units x.service ''
+unit x.service.d/a.conf '[Service]\nExecStart=/no\n'
+refuses '/etc/systemd/system/x.service.d/a.conf: ExecStart=/no is no executable file' 'a drop-in'
+mkdir "$P/x.service.wants"
+unit x.service.d/a.conf ''
+printf '[Service]\nExecStart=/no\n' >"$P/y.service"
+ln -s ../y.service "$P/x.service.wants/y.service"
+refuses '/usr/lib/systemd/system/y.service: ExecStart=/no is no executable file' 'a unit that a link wants'
+units a@.service '[Service]\nExecStart=/usr/bin/%%i\n'
+mkdir "$U/x.target.wants"
+ln -s /usr/lib/systemd/system/gone.service "$U/x.target.wants/gone.service"
+refuses '/x.target.wants/gone.service: leads to /usr/lib/systemd/system/gone.service, which is not there' 'a link that dangles'
+rm "$U/x.target.wants/gone.service"
+ln -s /nowhere/a@.service "$U/x.target.wants/a@b.service"
+says 'an instance goes by its name' ''
+ln -s b.service "$U/alias.service"
+refuses '/etc/systemd/system/alias.service: leads to b.service, which is not there' 'an alias of nothing'
+units x.service 'ExecStart=/no\n'
+fails 2 '/etc/systemd/system/x.service: line 1: no assignment in a section$' 'no section' "$CHECK" --check "$G"
+unit x.service '[Unit]\nx\n'
+fails 2 '/x.service: line 2: no assignment' 'no assignment' "$CHECK" --check "$G"
+unit x.service '[Unit]\n\000'
+fails 2 '/x.service: has a NUL' 'a NUL' "$CHECK" --check "$G"
+
+# Kernel modules.
+module() { # DIRECTORY FILE NAME VERMAGIC
+	mkdir -p "$G/usr/lib/modules/$1/kernel"
+	printf '__attribute__((section(".modinfo"), used)) static const char m[] = "name=%s\\0vermagic=%s SMP\\0depends=";\n' "$3" "$4" >"$T/module.c"
+	"$CC" -c -o "$G/usr/lib/modules/$1/kernel/$2.ko" "$T/module.c"
+}
+guest
+module 6.1 good good 6.1
+says 'a module of the directory'\''s kernel' ''
+xz -k "$G/usr/lib/modules/6.1/kernel/good.ko" 2>/dev/null && rm "$G/usr/lib/modules/6.1/kernel/good.ko"
+says 'a compressed one' ''
+module 6.1 old old 6.0
+refuses '/usr/lib/modules/6.1/kernel/old.ko: old.ko: it was built for kernel "6.0 SMP", not 6.1' 'a module of another kernel'
+guest
+module 6.1 a b 6.1
+refuses '/usr/lib/modules/6.1/kernel/a.ko: a.ko: it calls itself "b"' 'a module of another name'
+echo text >"$G/usr/lib/modules/6.1/kernel/a.ko"
+refuses '/usr/lib/modules/6.1/kernel/a.ko: a.ko: not an ELF object' 'no module'
+
 # Secrets, put together here so that no scanner takes this file for one.
 secret() { # TEXT PATTERN CONTENT
 	guest

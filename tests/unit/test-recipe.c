@@ -244,6 +244,73 @@ static const struct {
 		"12: \"a b\" is not a component of an archive"},
 	{"[suite.t]\narchive='a'\ndistribution='d'\ncomponents=['c']\nmirror='x'",
 		"13: unknown key mirror"},
+	/* attributes and permissions */
+	{"[[file]]\npath='/a'\ntext=''\nxattrs=1", "12: xattrs must be a table, not an integer"},
+	{"[[file]]\npath='/a'\ntext=''\nxattrs={'x.y'='1'}",
+		"12: x.y: not the name of a user, trusted or security attribute"},
+	{"[[file]]\npath='/a'\ntext=''\nxattrs={'user.'='1'}",
+		"12: user.: not the name of a user, trusted or security attribute"},
+	{"[[file]]\npath='/a'\ntext=''\nxattrs={\"user.\\u0000\"='1'}",
+		"12: user.: not the name of a user, trusted or security attribute"},
+	{"[[file]]\npath='/a'\ntext=''\nxattrs={'user.x'=1}",
+		"12: user.x must be a string, not an integer"},
+	{"[[file]]\npath='/a'\ntext=''\nxattrs={'user.x'='0x1'}",
+		"12: user.x: no pairs of lowercase hexadecimal digits after 0x"},
+	{"[[file]]\npath='/a'\ntext=''\nxattrs={'user.x'='0xAB'}",
+		"12: user.x: no pairs of lowercase hexadecimal digits after 0x"},
+	{"[[file]]\npath='/a'\ntext=''\nxattrs={'security.capability'='x'}",
+		"12: security.capability is given by capabilities"},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='cap_kill'",
+		"12: capabilities are written as \"cap_net_admin,cap_net_raw=ep\""},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='cap_kill='",
+		"12: capabilities are written as \"cap_net_admin,cap_net_raw=ep\""},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='cap_kill=e'",
+		"12: capabilities are written as \"cap_net_admin,cap_net_raw=ep\""},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='cap_kill=epx'",
+		"12: capabilities are written as \"cap_net_admin,cap_net_raw=ep\""},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='cap_fly=ep'",
+		"12: \"cap_fly\" is no capability"},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='kill=ep'", "12: \"kill\" is no capability"},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='cap_kill,=ep'", "12: \"\" is no capability"},
+	{"[[file]]\npath='/a'\ntext=''\ncapabilities='cap_kill,cap_kill=ep'",
+		"12: \"cap_kill\" is there twice"},
+	{"[[permission]]\npath='/a'",
+		"9: one of mode, uid, gid, xattrs and capabilities is needed"},
+	{"[[permission]]\nmode='0755'", "9: path is missing"},
+	{"[[permission]]\npath='/a'\nmode='0755'\n[[permission]]\npath='/a'\nuid=1",
+		"9: \"a\" is listed twice"},
+	/* joins, allow-lists, extensions, the runtime */
+	{"[[join]]\npath='/a'", "9: of is missing"},
+	{"[[join]]\npath='/a'\nof=['b']", "11: \"b\" is not an absolute path in the guest"},
+	{"[allow-list]\ndigests=['x']",
+		"10: \"x\" is not an image's digest, \"sha256:\" and 64 digits"},
+	{"[allow-list]\ndigests=['sha256:" ABC_HASH "','sha256:" ABC_HASH "']",
+		"10: \"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\" "
+		"is listed twice"},
+	{"[allow-list]\ndigests=['sha257:" ABC_HASH "']",
+		"10: \"sha257:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\" "
+		"is not an image's digest, \"sha256:\" and 64 digits"},
+	{"[allow-list]", "9: digests is missing"},
+	{"[extension]\nname='a.b'", "10: \"a.b\" is not the name of an extension, at most 10 of "
+				    "letters, digits, - and _"},
+	{"[extension]\nname='12345678901'", "10: \"12345678901\" is not the name of an extension, "
+					    "at most 10 of letters, digits, - and _"},
+	{"[extension]\nname='x'\nprovided=['']", "11: an empty name"},
+	{"[extension]\nname='x'\n[policy]\nname='p'\ntext=''",
+		"11: policy has no place in an extension"},
+	{"[extension]\nname='x'\n[command-line]\nappend='x'",
+		"11: command-line has no place in an extension"},
+	{"[kata]\ndirectory='x'", "10: directory is not an absolute path"},
+	{"[kata]\ndirectory=\"/a\\n\"", "10: directory holds a control character"},
+	{"[launch.tdx]\nfirmware='f'\nvmm='v'\nvcpus=[1]\n[firmware.f]\npath='x'\nsha256='" ABC_HASH
+	 "'",
+		"9: launch without a kernel: there is nothing to measure"},
+	{"[[source]]\nkind='dir'\npath='x'\nsha256='" ZEROS "'\nbundle=true",
+		"9: bundle belongs to a container image"},
+	{"[[source]]\nkind='oci'\npath='x'\nsha256='" ZEROS "'\nbundle=true\nstrip=1",
+		"9: a bundle is the whole image"},
+	{"[[unit]]\nname='x.service'\nmask=true\npreset=true",
+		"9: x.service is masked and defined or wanted too"},
 	/* packages and kernel */
 	{"[packages]\nsuite='t'\ninstall=['aa']", "10: there is no [suite.t]"},
 	{"[kernel]\nsuite='t'\npackage='aa'", "10: there is no [suite.t]"},
@@ -456,8 +523,41 @@ static void check_files(void)
 	ok(io_remove_tree(dir, &err) == 0, "removed");
 }
 
+static void check_attributes(void)
+{
+	static const unsigned char capability[20] = {
+		1, 0, 0, 2, 0, 0x30, 0, 0, 0, 0x30, 0, 0, 0x80};
+	RECIPE_AUTO recipe = {0};
+	struct err err = {0};
+	const struct recipe_xattrs *xattrs;
+
+	is_int(parse(HEAD
+		       "[[file]]\npath='/a'\ntext=''\n"
+		       "capabilities='cap_net_admin,cap_net_raw,cap_audit_read,cap_perfmon=eip'\n"
+		       "xattrs={'user.z'='text', 'trusted.b'='0x00ff', 'user.a'=''}\n"
+		       "[[permission]]\npath='/b'\nuid=0\n",
+		       &recipe, &err),
+		0, "attributes");
+	xattrs = &recipe.files[0].xattrs;
+	ok(xattrs->count == 4 && strcmp(xattrs->items[0].name, "security.capability") == 0 &&
+			strcmp(xattrs->items[1].name, "trusted.b") == 0 &&
+			strcmp(xattrs->items[2].name, "user.a") == 0,
+		"in the order of their names");
+	ok(xattrs->items[1].size_bytes == 2 && memcmp(xattrs->items[1].value, "\0\377", 2) == 0 &&
+			xattrs->items[2].size_bytes == 0 && xattrs->items[3].size_bytes == 4,
+		"bytes, nothing, text");
+	ok(xattrs->items[0].size_bytes == 20, "capabilities of the second revision");
+	ok(memcmp(xattrs->items[0].value, capability, 6) == 0 &&
+			xattrs->items[0].value[12] == (1u << 5 | 1u << 6),
+		"low and high ones");
+	ok(recipe.permissions[0].has_uid && !recipe.permissions[0].has_gid &&
+			!recipe.permissions[0].has_mode,
+		"what a permission does not give stays");
+}
+
 int main(void)
 {
+	check_attributes();
 	check_whole();
 	check_least();
 	check_bad();

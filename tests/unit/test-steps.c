@@ -93,6 +93,9 @@ static void is_text(const struct tree *tree, const char *path, const char *want,
 	is_str(buf_cstr(&text), want, what);
 }
 
+#define DIGEST_A "0000000000000000000000000000000000000000000000000000000000000001"
+#define DIGEST_B "0000000000000000000000000000000000000000000000000000000000000002"
+
 static void test_everything(void)
 {
 	static const char text[] =
@@ -240,6 +243,166 @@ static void test_declared_setid(void)
 	is_int((long long)result.cleared_count, 0, "... which is not cleared");
 	refuses(check_rootfs(&tree, &none, &err), -EKEYREJECTED, &err, "/usr/bin/s: setuid",
 		"and what it does not declare is refused");
+}
+
+/* --- attributes, joins, lists --- */
+
+static void test_permissions(void)
+{
+	STEPS_RESULT_AUTO result = {0};
+	const struct tree_inode *inode;
+	TREE_AUTO tree;
+	struct err err;
+
+	base_tree(&tree);
+	put(&tree, "usr/bin/ping", TREE_FILE, 04755, "ping");
+	put(&tree, "usr/bin/sudo", TREE_FILE, 04755, "sudo");
+	put(&tree, "usr/bin/three", TREE_FILE, 0755, "three");
+	must(apply_to(&tree,
+		     "[[permission]]\npath = \"/usr/bin/ping\"\ncapabilities = \"cap_net_raw=ep\"\n"
+		     "[[permission]]\npath = \"/usr/bin/sudo\"\nmode = \"04750\"\ngid = 27\n"
+		     "[[permission]]\npath = \"/usr/bin/three\"\nuid = 3\n"
+		     "xattrs = { \"user.x\" = \"y\" }\n"
+		     "[[file]]\npath = \"/usr/bin/own\"\ntext = \"o\"\nxattrs = { \"user.a\" = "
+		     "\"b\" }\n"
+		     "capabilities = \"cap_kill=ep\"\n",
+		     &result, &err),
+		&err);
+	inode = tree_find(&tree, "usr/bin/ping")->inode;
+	ok(inode->mode == 0755 && inode->xattr_count == 1 &&
+			strcmp(inode->xattrs[0].name, "security.capability") == 0 &&
+			inode->xattrs[0].size_bytes == 20 && inode->xattrs[0].value[5] == 0x20,
+		"a capability in place of setuid");
+	inode = tree_find(&tree, "usr/bin/sudo")->inode;
+	ok(inode->mode == 04750 && inode->gid == 27 && inode->uid == 0,
+		"a setuid that is declared");
+	inode = tree_find(&tree, "usr/bin/three")->inode;
+	ok(inode->mode == 0755 && inode->uid == 3 && inode->xattr_count == 1,
+		"an owner, an attribute");
+	inode = tree_find(&tree, "usr/bin/own")->inode;
+	ok(inode->xattr_count == 2, "a file with both");
+	bad("[[permission]]\npath = \"/none\"\nmode = \"0755\"\n", -EBADMSG,
+		"permission: /none: is not there", "a permission of nothing");
+}
+
+static void test_joins(void)
+{
+	STEPS_RESULT_AUTO result = {0};
+	TREE_AUTO tree;
+	struct err err;
+
+	base_tree(&tree);
+	put(&tree, "usr/share/ca/b.crt", TREE_FILE, 0644, "B");
+	put(&tree, "usr/share/ca/a.crt", TREE_FILE, 0644, "A");
+	put(&tree, "usr/share/ca/c.pem", TREE_FILE, 0644, "C");
+	put(&tree, "usr/share/ca/d/d.crt", TREE_FILE, 0644, "D");
+	must(apply_to(&tree,
+		     "[[join]]\npath = \"/etc/ssl/all\"\nof = [\"/usr/share/ca/*.pem\", "
+		     "\"/usr/share/ca/*.crt\"]\n"
+		     "[allow-list]\ndigests = [\"sha256:" DIGEST_B "\", \"sha256:" DIGEST_A "\"]\n",
+		     &result, &err),
+		&err);
+	is_text(&tree, "etc/ssl/all", "CAB", "pattern by pattern, each in the order of paths");
+	is_text(&tree, "etc/c8s/bootstrap-allowlist.json",
+		"{\n  \"sha256_digests\": [\n    \"sha256:" DIGEST_A "\",\n    \"sha256:" DIGEST_B
+		"\"\n  ]\n}\n",
+		"a sorted allow-list");
+	bad("[[join]]\npath = \"/x\"\nof = [\"/none/*\"]\n", -EBADMSG,
+		"join /x: \"/none/*\" matches no file", "a join of nothing");
+}
+
+/* --- presets --- */
+
+#define INSTALL "[Unit]\n[Install]\n"
+
+static void preset_case(const char *preset, const char *unit, const char *link, const char *what)
+{
+	STEPS_RESULT_AUTO result = {0};
+	TREE_AUTO tree;
+	struct err err;
+
+	base_tree(&tree);
+	put(&tree, "usr/lib/systemd/system-preset/50-a.preset", TREE_FILE, 0644, preset);
+	put(&tree, "usr/lib/systemd/system-preset/99-all.preset", TREE_FILE, 0644, "disable *\n");
+	put(&tree, "usr/lib/systemd/system/x.service", TREE_FILE, 0644, unit);
+	put(&tree, "usr/lib/systemd/system/o.service", TREE_FILE, 0644,
+		INSTALL "Alias=oo.service\n");
+	must(apply_to(&tree, "[[unit]]\nname = \"x.service\"\npreset = true\n", &result, &err),
+		&err);
+	if (link != NULL)
+		ok(tree_find(&tree, link) != NULL, "%s", what);
+	else
+		ok(tree_find(&tree, "etc/systemd/system") == NULL, "%s", what);
+}
+
+static void bad_preset(const char *unit, int code, const char *needle, const char *what)
+{
+	STEPS_RESULT_AUTO result = {0};
+	TREE_AUTO tree;
+	struct err err;
+
+	base_tree(&tree);
+	put(&tree, "usr/lib/systemd/system/x.service", TREE_FILE, 0644, unit);
+	refuses(apply_to(&tree, "[[unit]]\nname = \"x.service\"\npreset = true\n", &result, &err),
+		code, &err, needle, what);
+}
+
+static void test_presets(void)
+{
+	static const char wanted[] = INSTALL "WantedBy=a.target \"b.target\"\n";
+
+	preset_case("enable x.service\n", wanted, "etc/systemd/system/b.target.wants/x.service",
+		"a preset that enables");
+	preset_case("disable x.*\nenable x.service\n", wanted, NULL, "the first line that matches");
+	preset_case("# enable x.service\n\n;enable x.service\n", wanted, NULL,
+		"comments, and another file's line for all");
+	preset_case("ignore x.service\n", wanted, NULL, "one that ignores");
+	preset_case("enable y.service\n  enable  x.s* \n", wanted,
+		"etc/systemd/system/a.target.wants/x.service", "patterns and white space");
+	preset_case("enable x.service", INSTALL "RequiredBy=r.target\n",
+		"etc/systemd/system/r.target.requires/x.service", "RequiredBy=");
+	preset_case("enable x.service", INSTALL "UpheldBy=r.target\n",
+		"etc/systemd/system/r.target.upholds/x.service", "UpheldBy=");
+	preset_case("enable x.service", INSTALL "Alias=y.service\n", "etc/systemd/system/y.service",
+		"Alias=");
+	preset_case("enable x.service", INSTALL "Also=x.service o.service\n",
+		"etc/systemd/system/oo.service", "Also=");
+	preset_case("enable x.service",
+		"[Service]\nExecStart=/bin/x \\\n# not this\n  WantedBy=no\n" INSTALL
+		"WantedBy=a.target \\\n b.target\n",
+		"etc/systemd/system/b.target.wants/x.service", "lines that continue");
+	preset_case("enable x.service", "[Service]\nWantedBy=a.target\n[Install]\n", NULL,
+		"WantedBy= of another section");
+	bad_preset(INSTALL "WantedBy=%i.target\n", -ENOTSUP,
+		"unit x.service: x.service: [Install] WantedBy=%i.target: only plain names",
+		"a specifier");
+	bad_preset(INSTALL "Alias=../x\n", -ENOTSUP, "only plain names", "a path");
+	bad_preset(INSTALL "Also=none.service\n", -EBADMSG,
+		"unit x.service: x.service: none.service: neither the recipe nor a package has its "
+		"file",
+		"Also= of nothing");
+	bad_preset("WantedBy=a.target\n", -EBADMSG, "line 1: no assignment in a section",
+		"no section");
+	bad_preset(INSTALL "WantedBy\n", -EBADMSG, "line 3: no assignment", "no assignment");
+	bad_preset("[Install\n", -EBADMSG, "line 1: a bad section", "half a section");
+}
+
+/* --- an extension --- */
+
+static void test_extension(void)
+{
+	STEPS_RESULT_AUTO result = {0};
+	RECIPE_AUTO recipe = {0};
+	TREE_AUTO tree;
+	struct err err = {0};
+	static const char text[] = HEAD "[extension]\nname = \"x\"\n"
+					"[[file]]\npath = \"/usr/bin/x\"\ntext = \"x\"\n";
+
+	must(recipe_parse(text, strlen(text), "r.toml", &recipe, &err), &err);
+	must(tree_init(&tree, &err), &err);
+	must(steps_apply(&tree, &recipe, &spool, &result, &err), &err);
+	is_int((long long)tree.node_count, 4,
+		"an extension has what the recipe says and nothing else");
 }
 
 /* --- accounts --- */
@@ -656,6 +819,10 @@ int main(void)
 	test_bad_steps();
 	test_capability();
 	test_declared_setid();
+	test_permissions();
+	test_joins();
+	test_presets();
+	test_extension();
 	test_accounts();
 	test_bad_accounts();
 	test_account_files();
