@@ -2,17 +2,20 @@
  * Concise Reference Integrity Manifests (draft-ietf-rats-corim): in the subset that Trustee's extractor reads, and in AMD's
  * profile for SEV-SNP (draft-deeglaze-amd-sev-snp-corim-profile). Unsigned, or in COSE_Sign1 (RFC 9052) with --key.
  *
- *   corim  501({0: ID, 1: [506(<<comid>>)] [, 3: profile]})
+ *   corim  501({0: ID, 1: [506(<<comid>>)] [, 3: profile] [, 4: {[0: not before,] 1: not after}]})
  *   comid  {1: {0: TAG-ID}, 4: {0: [[environment, [measurement, ...]], ...]}}
  *
- * Each tuple is one reference triple: its measurements hold together or not at all. A measurement is {0: KEY, 1: VALUES}; a
- * digest in VALUES is {2: [[ALGORITHM, BYTES]]}, algorithms as IANA names them (1 sha-256, 7 sha-384).
+ * A measurement is {0: KEY, 1: VALUES}; digests in VALUES are {2: [[ALGORITHM, BYTES], ...]}, algorithms as IANA names them
+ * (1 sha-256, 7 sha-384). In AMD's profile each tuple is one reference triple: its measurements hold together or not at
+ * all. Trustee stores a value by its name and the last one wins, so that there each TEE is one triple, and each
+ * of its names has the digests of all tuples.
  */
 #define _GNU_SOURCE
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "formats/cbor.h"
 #include "measure/export.h"
@@ -23,6 +26,7 @@
 #define TAG_SIGN1    18
 #define TAG_BYTES    560
 #define TAG_URI	     32
+#define TAG_EPOCH    1
 #define TAG_OID	     111
 #define ALG_SHA256   1
 #define ALG_SHA384   7
@@ -45,51 +49,126 @@
 static const unsigned char amd_class[] = {
 	0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x03, 0x01};
 
-static void put_digest(struct buf *to, const unsigned char *bytes, size_t size)
+static void put_one_digest(struct buf *to, const unsigned char *bytes, size_t size)
 {
-	cbor_map(to, 1);
-	cbor_uint(to, VALUE_DIGEST);
-	cbor_array(to, 1);
 	cbor_array(to, 2);
 	cbor_uint(to, size == SHA256_SIZE ? ALG_SHA256 : ALG_SHA384);
 	cbor_bytes(to, bytes, size);
 }
 
-/* --- Trustee's subset: the name becomes VENDOR/MODEL/KEY/digests --- */
-
-static const char *trustee_key(const char *name)
+static void put_digest(struct buf *to, const unsigned char *bytes, size_t size)
 {
-	static const char *const names[][2] = {{"launch_digest", "snp_launch_measurement"},
-		{"mrtd", "mr_td"}, {"rtmr0", "rtmr_0"}, {"rtmr1", "rtmr_1"}, {"rtmr2", "rtmr_2"},
-		{"rtmr3", "rtmr_3"}, {"host_data", "host_data"}, {"mrconfigid", "mr_config_id"}};
-	size_t i = 0;
-
-	while (strcmp(names[i][0], name) != 0)
-		i++;
-	return names[i][1];
+	cbor_map(to, 1);
+	cbor_uint(to, VALUE_DIGEST);
+	cbor_array(to, 1);
+	put_one_digest(to, bytes, size);
 }
 
-static void put_trustee_triple(struct buf *to, const struct golden_entry *entry)
+/* --- Trustee's subset: the name becomes VENDOR/MODEL/KEY/digests --- */
+
+static const struct trustee_name {
+	enum golden_tee tee;
+	const char *name, *key; /* in golden documents, in the CoRIM */
+} trustee_names[] = {
+	{GOLDEN_SNP, "launch_digest", "snp_launch_measurement"},
+	{GOLDEN_SNP, "host_data", "host_data"},
+	{GOLDEN_TDX, "mrtd", "mr_td"},
+	{GOLDEN_TDX, "rtmr0", "rtmr_0"},
+	{GOLDEN_TDX, "rtmr1", "rtmr_1"},
+	{GOLDEN_TDX, "rtmr2", "rtmr_2"},
+	{GOLDEN_TDX, "rtmr3", "rtmr_3"},
+	{GOLDEN_TDX, "mrconfigid", "mr_config_id"},
+};
+#define TRUSTEE_NAMES (sizeof(trustee_names) / sizeof(*trustee_names))
+
+/* The different values of one name, in the order of the tuples, and their size; returns how many. */
+static size_t list_values(const struct export_request *request, const struct trustee_name *row,
+	const unsigned char **values, size_t *ret_size)
 {
 	struct export_register registers[EXPORT_REGISTERS_MAX];
-	size_t count = export_registers(entry, registers);
+	size_t count = 0;
 
+	for (size_t i = 0; i < request->doc->count; i++) {
+		const struct golden_entry *entry = &request->doc->entries[i];
+		size_t n = export_wants(request, entry) && entry->tee == row->tee
+				   ? export_registers(entry, registers)
+				   : 0;
+
+		for (size_t k = 0; k < n; k++) {
+			size_t same = 0;
+
+			if (strcmp(registers[k].name, row->name) != 0)
+				continue;
+			*ret_size = registers[k].size;
+			while (same < count &&
+				memcmp(values[same], registers[k].bytes, *ret_size) != 0)
+				same++;
+			values[same] = registers[k].bytes;
+			count += same == count;
+		}
+	}
+	return count;
+}
+
+static size_t count_names(
+	const struct export_request *request, enum golden_tee tee, const unsigned char **values)
+{
+	size_t size, count = 0;
+
+	for (size_t i = 0; i < TRUSTEE_NAMES; i++)
+		count += trustee_names[i].tee == tee &&
+			 list_values(request, &trustee_names[i], values, &size) > 0;
+	return count;
+}
+
+static void put_trustee_triple(struct buf *to, const struct export_request *request,
+	enum golden_tee tee, const unsigned char **values)
+{
 	cbor_array(to, 2);
 	cbor_map(to, 1); /* environment: class */
 	cbor_uint(to, 0);
 	cbor_map(to, 2);
 	cbor_uint(to, 1);
-	cbor_text(to, entry->tee == GOLDEN_SNP ? "AMD" : "Intel");
+	cbor_text(to, tee == GOLDEN_SNP ? "AMD" : "Intel");
 	cbor_uint(to, 2);
-	cbor_text(to, entry->tee == GOLDEN_SNP ? "snp" : "tdx");
-	cbor_array(to, count);
-	for (size_t i = 0; i < count; i++) {
+	cbor_text(to, tee == GOLDEN_SNP ? "snp" : "tdx");
+	cbor_array(to, count_names(request, tee, values));
+	for (size_t i = 0; i < TRUSTEE_NAMES; i++) {
+		size_t size = 0;
+		size_t count = trustee_names[i].tee == tee
+				       ? list_values(request, &trustee_names[i], values, &size)
+				       : 0;
+
+		if (count == 0)
+			continue;
 		cbor_map(to, 2);
 		cbor_uint(to, 0);
-		cbor_text(to, trustee_key(registers[i].name));
+		cbor_text(to, trustee_names[i].key);
 		cbor_uint(to, 1);
-		put_digest(to, registers[i].bytes, registers[i].size);
+		cbor_map(to, 1);
+		cbor_uint(to, VALUE_DIGEST);
+		cbor_array(to, count);
+		for (size_t k = 0; k < count; k++)
+			put_one_digest(to, values[k], size);
 	}
+}
+
+static int put_trustee_triples(
+	struct buf *to, const struct export_request *request, struct err *err)
+{
+	const unsigned char **values AUTO_FREE = calloc(request->doc->count + 1, sizeof(*values));
+	size_t triples = 0;
+
+	if (values == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	for (int tee = 0; tee < GOLDEN_TEES; tee++)
+		triples += count_names(request, (enum golden_tee)tee, values) > 0;
+	cbor_array(to, triples);
+	for (int tee = 0; tee < GOLDEN_TEES; tee++) {
+		if (count_names(request, (enum golden_tee)tee, values) > 0)
+			put_trustee_triple(to, request, (enum golden_tee)tee, values);
+	}
+	return 0;
 }
 
 /* --- AMD's profile --- */
@@ -157,12 +236,22 @@ static void put_amd_triple(
 
 /* --- the document --- */
 
-static void put_comid(struct buf *to, const struct export_request *request, bool amd)
+static void put_amd_triples(struct buf *to, const struct export_request *request)
 {
 	size_t triples = 0;
 
 	for (size_t i = 0; i < request->doc->count; i++)
 		triples += export_wants(request, &request->doc->entries[i]);
+	cbor_array(to, triples);
+	for (size_t i = 0; i < request->doc->count; i++) {
+		if (export_wants(request, &request->doc->entries[i]))
+			put_amd_triple(to, request, &request->doc->entries[i]);
+	}
+}
+
+static int put_comid(
+	struct buf *to, const struct export_request *request, bool amd, struct err *err)
+{
 	cbor_map(to, 2);
 	cbor_uint(to, 1);
 	cbor_map(to, 1);
@@ -171,31 +260,54 @@ static void put_comid(struct buf *to, const struct export_request *request, bool
 	cbor_uint(to, 4);
 	cbor_map(to, 1);
 	cbor_uint(to, 0);
-	cbor_array(to, triples);
-	for (size_t i = 0; i < request->doc->count; i++) {
-		const struct golden_entry *entry = &request->doc->entries[i];
+	if (!amd)
+		return put_trustee_triples(to, request, err);
+	put_amd_triples(to, request);
+	return 0;
+}
 
-		if (!export_wants(request, entry))
-			continue;
-		if (amd)
-			put_amd_triple(to, request, entry);
-		else
-			put_trustee_triple(to, entry);
+/* A time of the document (golden-doc.c has checked its form) in seconds since 1970. */
+static void put_time(struct buf *to, const char *text)
+{
+	struct tm tm = {.tm_year = 0};
+
+	tm.tm_year = (int)strtol(text, NULL, 10) - 1900;
+	tm.tm_mon = (int)strtol(text + 5, NULL, 10) - 1;
+	tm.tm_mday = (int)strtol(text + 8, NULL, 10);
+	tm.tm_hour = (int)strtol(text + 11, NULL, 10);
+	tm.tm_min = (int)strtol(text + 14, NULL, 10);
+	tm.tm_sec = (int)strtol(text + 17, NULL, 10);
+	cbor_tag(to, TAG_EPOCH);
+	cbor_int(to, timegm(&tm));
+}
+
+static void put_validity(struct buf *to, const struct golden_doc *doc)
+{
+	cbor_uint(to, 4);
+	cbor_map(to, doc->not_before != NULL ? 2 : 1);
+	if (doc->not_before != NULL) {
+		cbor_uint(to, 0);
+		put_time(to, doc->not_before);
 	}
+	cbor_uint(to, 1);
+	put_time(to, doc->not_after);
 }
 
 static int put_corim(
 	struct buf *to, const struct export_request *request, bool amd, struct err *err)
 {
+	const struct golden_doc *doc = request->doc;
 	BUF_AUTO comid = {0};
-	int rc;
+	int rc = put_comid(&comid, request, amd, err);
 
-	put_comid(&comid, request, amd);
-	rc = buf_check(&comid, err);
+	if (rc == 0)
+		rc = buf_check(&comid, err);
 	if (rc != 0)
 		return rc;
+	if (doc->not_before != NULL && doc->not_after == NULL)
+		warn_add(request->gaps, "validity: no not_after, without which the form has none");
 	cbor_tag(to, TAG_CORIM);
-	cbor_map(to, amd ? 3 : 2);
+	cbor_map(to, 2 + amd + (doc->not_after != NULL));
 	cbor_uint(to, 0);
 	cbor_text(to, request->doc->name);
 	cbor_uint(to, 1);
@@ -208,6 +320,8 @@ static int put_corim(
 		cbor_tag(to, TAG_URI);
 		cbor_text(to, AMD_PROFILE);
 	}
+	if (doc->not_after != NULL)
+		put_validity(to, doc);
 	return buf_check(to, err);
 }
 

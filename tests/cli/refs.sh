@@ -49,6 +49,9 @@ if pinned "$ones" 2>/dev/null; then
 else
 	skip "RTMR3 in C8s policies" "no python3"
 fi
+if python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); d["validity"] = {"not_before": "2026-01-01T00:00:00Z"}; json.dump(d, open(sys.argv[2], "w"))' "$G" "$T/open.json" 2>/dev/null; then
+	fails 2 'strict: validity' "a CoRIM's validity has an end" r corim "$T/open.json" --strict
+fi
 fails 2 'not any and not 96' "a short RTMR3" r c8s "$G" --tee tdx --rtmr3 11
 fails 2 'of tuples of TDX only' "RTMR3 on SNP" r c8s "$G" --tee sev-snp --rtmr3 any
 fails 2 'form c8s only' "another form is not read back" r csv --check "$T/policy.json"
