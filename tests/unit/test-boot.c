@@ -16,6 +16,12 @@
 
 static struct buf kernel;
 
+/* A name for a test that something works, and the reason when it does not. */
+static const char *why(const struct err *err)
+{
+	return err->msg[0] != '\0' ? err->msg : "works";
+}
+
 /* --- unified kernel images --- */
 
 struct uki {
@@ -126,7 +132,7 @@ static void test_uki(void)
 	struct err err = {0};
 	BUF_AUTO text = {0};
 
-	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, err.msg);
+	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, why(&err));
 	summary(&log, &text);
 	is_str(buf_cstr(&text),
 		"11 name of section .linux\n11 section .linux\n11 name of section .osrel\n11 "
@@ -149,7 +155,7 @@ static void test_uki(void)
 
 	uki = uki_example("#### LoaderInfo: systemd-stub 252 ####");
 	memset(stub_code, 0, sizeof(stub_code));
-	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, err.msg);
+	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, why(&err));
 	text.len = 0;
 	summary(&log, &text);
 	is_str(buf_cstr(&text),
@@ -161,7 +167,7 @@ static void test_uki(void)
 	boot_log_done(&log);
 
 	uki = uki_example("#### LoaderInfo: systemd-stub 262.1 ####");
-	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, err.msg);
+	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, why(&err));
 	ok(log.count == 10 && log.events[9].unknown != NULL, "262 adds what nobody knows");
 	ok(boot_log_extend(&log, 1, &rtmr, &err) == 0, "RTMR1 does not need it");
 	is_int(boot_log_extend(&log, 2, &rtmr, &err), -ENOTSUP, "RTMR2 does");
@@ -171,7 +177,7 @@ static void test_uki(void)
 	uki.parts[3].name = ".other";
 	uki.parts[4].name = ".another";
 	uki.parts[2].name = ".third";
-	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, err.msg);
+	is_int(uki_run(&uki, BOOT_CC, &log, &err), 0, why(&err));
 	is_int((long long)log.count, 3, "no command line, no initrd: no events of them");
 	boot_log_done(&log);
 }
@@ -299,7 +305,7 @@ static void test_disk(void)
 	boot_image_pe(&image, uki.parts, uki.count, 0);
 	files[0].data = image.data;
 	files[0].size = image.len;
-	is_int(disk_run(files, 4, in, &log, &err), 0, err.msg);
+	is_int(disk_run(files, 4, in, &log, &err), 0, why(&err));
 	summary(&log, &text);
 	ok(strncmp(buf_cstr(&text),
 		   "4 Calling EFI Application from Boot Option\n4 separator\n5 partition table\n"
@@ -336,7 +342,7 @@ static void test_tables(void)
 	boot_image_disk(&disk, &file, 1);
 	is_int(gpt_parse(disk.data, disk.data + disk.len - GPT_TAIL_SIZE, disk.len / 512, "disk",
 		       &gpt, &err),
-		0, err.msg);
+		0, why(&err));
 	is_int(gpt_number(disk.data, 1), 2, "the number of the second partition");
 	is_int(gpt_number(disk.data, 2), 0, "there is no third one");
 	gpt_event(disk.data, &event);
@@ -438,7 +444,7 @@ static void config_gives(const char *config, unsigned parts, const char *want, c
 	struct err err = {0};
 	BUF_AUTO list = {0};
 
-	is_int(run_config(config, parts, &list, &err), 0, err.msg);
+	is_int(run_config(config, parts, &list, &err), 0, why(&err));
 	is_str(buf_cstr(&list), want, what);
 }
 
@@ -601,7 +607,7 @@ static void test_list(void)
 		"%smodule_cmdline: x\\ty\ngrub_cmd: initrd /initrd (hd0,gpt2)/initrd\nfile: "
 		"/initrd\n",
 		start);
-	is_int(run_grub(0, sbat_212, buf_cstr(&list), BOOT_GRUB, NULL, &log, &err), 0, err.msg);
+	is_int(run_grub(0, sbat_212, buf_cstr(&list), BOOT_GRUB, NULL, &log, &err), 0, why(&err));
 	summary(&log, &text);
 	ok(strstr(buf_cstr(&text),
 		   "8 grub_cmd: linux /vmlinuz a\n9 file /vmlinuz\n8 kernel_cmdline: /vmlinuz a\n"
@@ -613,10 +619,11 @@ static void test_list(void)
 	ok(event_is(&log, 10, options, sizeof(options) - 2), "GRUB 2.12 leaves out the NUL");
 	ok(event_is(&log, 11, "abc\0abc", 7), "initrds one after the other");
 	boot_log_done(&log);
-	is_int(run_grub(0, sbat_214, start, BOOT_GRUB, NULL, &log, &err), 0, err.msg);
+	is_int(run_grub(0, sbat_214, start, BOOT_GRUB, NULL, &log, &err), 0, why(&err));
 	ok(event_is(&log, 7, options, sizeof(options)), "GRUB 2.14 does not");
 	boot_log_done(&log);
-	is_int(run_grub(WITHOUT_PEIMAGE, sbat_214, start, BOOT_GRUB, NULL, &log, &err), 0, err.msg);
+	is_int(run_grub(WITHOUT_PEIMAGE, sbat_214, start, BOOT_GRUB, NULL, &log, &err), 0,
+		why(&err));
 	ok(boot_log_extend(&log, 1, &rtmr, &err) == -ENOTSUP &&
 			boot_log_extend(&log, 2, &rtmr, &err) == -ENOTSUP,
 		"how GRUB starts the kernel is not known");
@@ -624,7 +631,7 @@ static void test_list(void)
 	buf_done(&list);
 	buf_fmt(&list, "%simage: (hd0,gpt2)/vmlinuz\n", start);
 	is_int(run_grub(WITHOUT_PEIMAGE, sbat_214, buf_cstr(&list), BOOT_GRUB, NULL, &log, &err), 0,
-		err.msg);
+		why(&err));
 	ok(boot_log_extend(&log, 1, &rtmr, &err) == 0 && boot_log_extend(&log, 2, &rtmr, &err) == 0,
 		"unless the list says it");
 	boot_log_done(&log);
@@ -656,9 +663,9 @@ static void test_grub_image(void)
 	unsigned char *mods;
 
 	grub_example(&grub, 0, "/EFI/debian", sbat_212);
-	is_int(pe_parse(grub.data, grub.len, &pe, &err), 0, err.msg);
+	is_int(pe_parse(grub.data, grub.len, &pe, &err), 0, why(&err));
 	ok(grub_image_probe(&pe), "is a GRUB image");
-	is_int(grub_image_parse(grub.data, &pe, &image, &err), 0, err.msg);
+	is_int(grub_image_parse(grub.data, &pe, &image, &err), 0, why(&err));
 	is_str(image.prefix, "/EFI/debian", "its prefix");
 	ok(!image.has_config && !image.has_memdisk, "nothing else");
 	ok(!grub_image_module(&image, "tpm").bad && grub_image_module(&image, "tp").bad &&
@@ -741,7 +748,7 @@ static void test_shim(void)
 	bool loads = false;
 
 	shim_example(&shim, shim_version, vendor, 20, true);
-	is_int(boot_shim(shim.data, shim.len, &log, &loads, &err), 0, err.msg);
+	is_int(boot_shim(shim.data, shim.len, &log, &loads, &err), 0, why(&err));
 	ok(log.count == 3 && loads, "three lists, and a loader");
 	ok(event_is(&log, 0, list_x509, sizeof(list_x509) - 1),
 		"MokList: the certificate in a list");
@@ -782,7 +789,7 @@ static void test_shim_disk(void)
 	files[0].size = shim.len;
 	files[1].data = grub.data;
 	files[1].size = grub.len;
-	is_int(disk_run(files, 4, in, &log, &err), 0, err.msg);
+	is_int(disk_run(files, 4, in, &log, &err), 0, why(&err));
 	summary(&log, &text);
 	ok(strstr(buf_cstr(&text),
 		   "4 Authenticode of EFI/BOOT/BOOTX64.EFI\n14 MokList\n14 MokListX\n"
