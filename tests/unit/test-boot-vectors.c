@@ -28,8 +28,8 @@ static unsigned pcr_of(const struct tcglog_event *event)
 	return event->index == 2 ? 4 : 8;
 }
 
-/* The text after "grub_cmd " and the like, or NULL. This GRUB, 2.02 with patches, measures the NUL too,
- * as the one of boot-grub.h does not. */
+/* The text after "grub_cmd " and the like, or NULL. This GRUB, 2.02 with patches, measures the NUL of
+ * commands too, as those that boot-grub.h knows do not. */
 static const char *grub_text(const struct tcglog_event *event, size_t *ret_n)
 {
 	static const char *const starts[] = {"grub_cmd ", "grub_kernel_cmdline "};
@@ -39,7 +39,8 @@ static const char *grub_text(const struct tcglog_event *event, size_t *ret_n)
 
 		if (event->size_bytes <= n || memcmp(event->data, starts[i], n) != 0)
 			continue;
-		*ret_n = strnlen((const char *)event->data + n, event->size_bytes - n - 1) + 1;
+		*ret_n = strnlen((const char *)event->data + n, event->size_bytes - n - 1) +
+			 (i == 0);
 		return (const char *)event->data + n;
 	}
 	return NULL;
