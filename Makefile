@@ -20,7 +20,7 @@ ALL_CFLAGS = -std=c17 $(WARN) $(CPPFLAGS) $(CFLAGS) -ffile-prefix-map=$(CURDIR)=
 
 # What each room may link. measure/ needs libcrypto, jansson and liblzma alone (make assay-measure shows it).
 LIBS_MEASURE := -lcrypto -ljansson -llzma
-LIBS_ALL     := $(LIBS_MEASURE) -larchive -lzstd -lelf -lblkid -lcurl -lext2fs -lcom_err -llz4
+LIBS_ALL     := $(LIBS_MEASURE) -larchive -lzstd -lelf -lblkid -lext2fs -lcom_err -llz4
 LDFLAGS     += -Wl,-z,relro,-z,now -pthread
 
 LIB_SRC     := $(wildcard lib/*.c)

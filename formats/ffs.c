@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "lib/rd.h"
+#include "lib/wr.h"
 
 #define GUID_FFS2 "8c8ce578-8a3d-4f1c-9935-896185c32dd3"
 #define GUID_FFS3 "5473c07a-3dcb-4dca-bd6f-1e9689e7349a"
@@ -38,6 +39,9 @@
 #define SECTION_VOLUME	0x17
 #define LZMA_HEADER	13
 #define LZMA_MEMORY_MAX (128u << 20)
+#define CHUNK_SIZE	(16u << 10) /* of what is decoded at a time */
+#define DICTIONARY_FIRST                                                                           \
+	(8u << 20) /* tried before a larger one that is declared: most firmware needs no more */
 
 static int parse_volume(struct ffs *ffs, const struct rd *volume, unsigned depth, struct err *err);
 
@@ -75,16 +79,86 @@ static bool understood(const unsigned char *guid)
 	return guid_is(guid, GUID_FFS2) || guid_is(guid, GUID_FFS3);
 }
 
+/* Has @stream consume the header of @packed, but with another dictionary. */
+static bool begin(lzma_stream *stream, const struct rd *packed, uint32_t dictionary)
+{
+	unsigned char header[LZMA_HEADER], none;
+	struct wr wr = wr_init(header, sizeof(header));
+
+	wr_bytes(&wr, packed->base, 1);
+	wr_le32(&wr, dictionary);
+	wr_bytes(&wr, packed->base + 5, 8);
+	if (lzma_alone_decoder(stream, LZMA_MEMORY_MAX) != LZMA_OK)
+		return false;
+	stream->next_in = header;
+	stream->avail_in = sizeof(header);
+	stream->next_out = &none; /* the decoder takes no header without room for what follows */
+	stream->avail_out = 1;
+	if (lzma_code(stream, LZMA_RUN) != LZMA_OK || stream->avail_in != 0)
+		return false;
+	stream->next_in = packed->base + LZMA_HEADER;
+	stream->avail_in = packed->len - LZMA_HEADER;
+	return true;
+}
+
+/* Decodes @size bytes to @ret, all but a run of ones at their end, whose length becomes *@ret_ones. */
+static bool decode(lzma_stream *stream, unsigned char *ret, size_t size, size_t *ret_ones)
+{
+	unsigned char chunk[CHUNK_SIZE];
+	size_t done = 0, ones = 0;
+	lzma_ret status = LZMA_OK;
+
+	while (status == LZMA_OK && done + ones < size) {
+		size_t want = size - done - ones < sizeof(chunk) ? size - done - ones
+								 : sizeof(chunk);
+
+		stream->next_out = chunk;
+		stream->avail_out = want;
+		status = lzma_code(stream, LZMA_FINISH);
+		if (stream->avail_out != 0)
+			return false;
+		if (all_ones(chunk, want)) {
+			ones += want;
+			continue;
+		}
+		memset(ret + done, 0xff, ones);
+		memcpy(ret + done + ones, chunk, want);
+		done += ones + want;
+		ones = 0;
+	}
+	*ret_ones = ones;
+	return status == LZMA_OK || status == LZMA_STREAM_END;
+}
+
+/*
+ * Decodes what is @packed with this dictionary; liblzma refuses a stream that refers to more than it holds. Most of what firmware
+ * unpacks to is the free space of its last volume, all ones: it is written when the decoder's own copy is gone, so that
+ * both are never in memory together.
+ */
+static bool decode_with(
+	uint32_t dictionary, const struct rd *packed, unsigned char *ret, size_t size)
+{
+	lzma_stream stream = LZMA_STREAM_INIT;
+	size_t ones = 0;
+	bool good = begin(&stream, packed, dictionary) && decode(&stream, ret, size, &ones);
+
+	lzma_end(&stream);
+	if (good)
+		memset(ret + size - ones, 0xff, ones);
+	return good;
+}
+
 /* Unpacks an LZMA "alone" stream into memory that @ffs owns. */
 static int unpack(struct ffs *ffs, const struct rd *packed, struct rd *ret, struct err *err)
 {
-	lzma_stream stream = LZMA_STREAM_INIT;
 	struct rd rd = *packed;
 	unsigned char *bytes;
+	uint32_t dictionary;
 	uint64_t size;
-	lzma_ret status;
+	bool good;
 
-	rd_skip(&rd, 5);
+	rd_skip(&rd, 1);
+	dictionary = rd_le32(&rd);
 	size = rd_le64(&rd);
 	if (rd.bad || size == 0 || size > FFS_UNPACKED_MAX - ffs->unpacked_bytes)
 		return err_fail(err, -EBADMSG,
@@ -94,20 +168,15 @@ static int unpack(struct ffs *ffs, const struct rd *packed, struct rd *ret, stru
 		return err_fail(err, -EBADMSG, "firmware volume: more than %d compressed sections",
 			FFS_COMPRESSED_MAX);
 	bytes = malloc((size_t)size);
-	if (bytes == NULL || lzma_alone_decoder(&stream, LZMA_MEMORY_MAX) != LZMA_OK) {
-		free(bytes);
+	if (bytes == NULL)
 		return err_fail(
 			err, -ENOMEM, "out of memory for %" PRIu64 " bytes of firmware", size);
-	}
 	ffs->unpacked[ffs->unpacked_count++] = bytes;
 	ffs->unpacked_bytes += (size_t)size;
-	stream.next_in = packed->base;
-	stream.avail_in = packed->len;
-	stream.next_out = bytes;
-	stream.avail_out = (size_t)size;
-	status = lzma_code(&stream, LZMA_FINISH);
-	lzma_end(&stream);
-	if (stream.avail_out != 0 || (status != LZMA_OK && status != LZMA_STREAM_END))
+	good = (dictionary > DICTIONARY_FIRST &&
+		       decode_with(DICTIONARY_FIRST, packed, bytes, (size_t)size)) ||
+	       decode_with(dictionary, packed, bytes, (size_t)size);
+	if (!good)
 		return err_fail(err, -EBADMSG, "firmware volume: damaged LZMA section");
 	*ret = rd_init(bytes, (size_t)size);
 	return 0;

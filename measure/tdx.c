@@ -436,13 +436,24 @@ static int check_trust(const struct launch *launch, bool *ret_refused, struct er
 	return 0;
 }
 
-/* What a direct boot has in common for all shapes, RTMR2 among it. */
+/* Reads the kernel unless that was done. */
+static int read_kernel(struct launch *launch, struct err *err)
+{
+	if (launch->in->kernel == NULL || launch->kernel.len > 0)
+		return 0;
+	return io_read_file(launch->in->kernel, KERNEL_MAX, &launch->kernel, err);
+}
+
+/* What a direct boot has in common for all shapes, RTMR2 among it. The kernel is read when the firmware's
+ * unpacked volumes have gone again. */
 static int load_boot(struct launch *launch, struct err *err)
 {
 	const struct tdx_input *in = launch->in;
 	struct direct_boot *boot = &launch->boot;
 	int rc = understand(launch, err);
 
+	if (rc == 0)
+		rc = read_kernel(launch, err);
 	if (rc != 0 || !launch->understood)
 		return rc;
 	boot->vmm = launch->vmm;
@@ -550,8 +561,8 @@ static int load(struct launch *launch, struct err *err)
 	if (rc == 0)
 		rc = digest_bytes(DIGEST_SHA256, firmware->data, firmware->len,
 			launch->common.firmware_sha256, err);
-	if (rc == 0 && in->kernel != NULL)
-		rc = io_read_file(in->kernel, KERNEL_MAX, &launch->kernel, err);
+	if (rc == 0 && launch->vmm->loads_payload)
+		rc = read_kernel(launch, err);
 	if (rc == 0)
 		rc = measure_mrtd(launch, err);
 	if (rc == 0 && in->kernel != NULL)

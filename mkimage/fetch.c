@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include "mkimage/fetch.h"
 
-#include <curl/curl.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "mkimage/apt.h"
+#include "mkimage/libcurl.h"
 
 #define CHUNK		(128u << 10)
 #define REDIRECTS_MAX	8
@@ -252,6 +252,7 @@ static void url_of(const char *base, const char *path, struct buf *ret)
 /* One transfer */
 
 struct transfer {
+	const struct libcurl *libcurl;
 	CURL *curl;
 	int fd;		  /* of NAME.part */
 	const char *what; /* its path */
@@ -327,20 +328,22 @@ static int prepare(struct transfer *transfer, const char *url, struct err *err)
 		{CURLOPT_WRITEDATA, transfer},
 		{CURLOPT_ERRORBUFFER, transfer->error},
 	};
-	CURLcode code = curl_easy_setopt(transfer->curl, CURLOPT_WRITEFUNCTION, on_bytes);
+	const struct libcurl *libcurl = transfer->libcurl;
+	CURLcode code = libcurl->easy_setopt(transfer->curl, CURLOPT_WRITEFUNCTION, on_bytes);
 
 	for (size_t i = 0; code == CURLE_OK && i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		code = curl_easy_setopt(transfer->curl, numbers[i].option, numbers[i].value);
+		code = libcurl->easy_setopt(transfer->curl, numbers[i].option, numbers[i].value);
 	for (size_t i = 0; code == CURLE_OK && i < sizeof(pointers) / sizeof(pointers[0]); i++) {
 		if (pointers[i].value != NULL)
-			code = curl_easy_setopt(
+			code = libcurl->easy_setopt(
 				transfer->curl, pointers[i].option, pointers[i].value);
 	}
 	if (code == CURLE_OK)
-		code = curl_easy_setopt(
+		code = libcurl->easy_setopt(
 			transfer->curl, CURLOPT_RESUME_FROM_LARGE, (curl_off_t)transfer->have);
-	return code == CURLE_OK ? 0
-				: err_fail(err, -ENOTSUP, "libcurl: %s", curl_easy_strerror(code));
+	return code == CURLE_OK
+		       ? 0
+		       : err_fail(err, -ENOTSUP, "libcurl: %s", libcurl->easy_strerror(code));
 }
 
 static enum outcome outcome_of(struct transfer *transfer, CURLcode code)
@@ -357,11 +360,12 @@ static enum outcome outcome_of(struct transfer *transfer, CURLcode code)
 	if (code == CURLE_FILE_COULDNT_READ_FILE)
 		return GOT_NOT_FOUND;
 	if (code == CURLE_HTTP_RETURNED_ERROR)
-		curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+		transfer->libcurl->easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 404 || status == 410)
 		return GOT_NOT_FOUND;
 	if (transfer->error[0] == '\0')
-		snprintf(transfer->error, sizeof(transfer->error), "%s", curl_easy_strerror(code));
+		snprintf(transfer->error, sizeof(transfer->error), "%s",
+			transfer->libcurl->easy_strerror(code));
 	return status == 416 ? GOT_WRONG : GOT_ERROR;
 }
 
@@ -371,14 +375,14 @@ static int request(struct transfer *transfer, const char *url, enum outcome *ret
 	CURLcode code;
 	int rc;
 
-	curl_easy_reset(transfer->curl);
+	transfer->libcurl->easy_reset(transfer->curl);
 	transfer->too_long = false;
 	transfer->store = (struct err){0};
 	transfer->error[0] = '\0';
 	rc = prepare(transfer, url, err);
 	if (rc != 0)
 		return rc;
-	code = curl_easy_perform(transfer->curl);
+	code = transfer->libcurl->easy_perform(transfer->curl);
 	if (transfer->store.code != 0)
 		return err_fail(err, transfer->store.code, "%s", transfer->store.msg);
 	*ret = outcome_of(transfer, code);
@@ -606,15 +610,18 @@ int fetch_lock(const struct fetch_cache *cache, const struct lock *lock, const c
 	}
 	if (transfer.total == 0)
 		return 0;
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	rc = libcurl_load(&transfer.libcurl, err);
+	if (rc != 0)
+		return rc;
+	if (transfer.libcurl->global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_fail(err, -EIO, "libcurl cannot start");
-	transfer.curl = curl_easy_init();
+	transfer.curl = transfer.libcurl->easy_init();
 	if (transfer.curl == NULL)
 		rc = err_fail(err, -ENOMEM, "out of memory");
 	if (rc == 0)
 		rc = fetch_missing(cache, lock, &places, missing, &transfer, err);
-	curl_easy_cleanup(transfer.curl);
-	curl_global_cleanup();
+	transfer.libcurl->easy_cleanup(transfer.curl);
+	transfer.libcurl->global_cleanup();
 	places_done(&places);
 	return rc;
 }

@@ -95,7 +95,10 @@ static inline void ffs_image_compress(struct buf *buf, const char *guid, const s
 	ffs_image_guid(buf, guid);
 	ffs_image_le(buf, 24, 2);
 	ffs_image_le(buf, 1, 2);
-	if (lzma_lzma_preset(&options, 1) || lzma_alone_encoder(&stream, &options) != LZMA_OK)
+	if (lzma_lzma_preset(&options, 1))
+		abort();
+	options.dict_size = 16u << 20; /* as edk2 has it */
+	if (lzma_alone_encoder(&stream, &options) != LZMA_OK)
 		abort();
 	stream.next_in = raw->data;
 	stream.avail_in = raw->len;

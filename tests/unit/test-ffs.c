@@ -128,9 +128,88 @@ static void test_bad(void)
 		"a header with a wrong sum is no volume");
 }
 
+/* Decodes with a dictionary of 8 MiB what declares a larger one: whether that is enough. */
+static bool decodes_with_8_mib(const struct buf *body)
+{
+	static unsigned char out[16u << 20];
+	lzma_stream stream = LZMA_STREAM_INIT;
+	BUF_AUTO packed = {0};
+	lzma_ret status;
+
+	buf_add(&packed, body->data + 20, body->len - 20); /* after the GUID and its fields */
+	memcpy(packed.data + 1, "\0\0\x80\0", 4);
+	if (lzma_alone_decoder(&stream, UINT64_MAX) != LZMA_OK)
+		abort();
+	stream.next_in = packed.data;
+	stream.avail_in = packed.len;
+	stream.next_out = out;
+	stream.avail_out = sizeof(out);
+	status = lzma_code(&stream, LZMA_FINISH);
+	lzma_end(&stream);
+	return status == LZMA_STREAM_END || status == LZMA_OK;
+}
+
+#define NOISE (64u << 10)
+#define GAP   (9u << 20)
+
+/* A file whose end refers to its start, 9 MiB before; then ones up to the volume's end. */
+static void make_far(struct buf *image, bool *ret_near)
+{
+	BUF_AUTO contents = {0};
+	BUF_AUTO sections = {0};
+	BUF_AUTO files = {0};
+	BUF_AUTO volume = {0};
+	BUF_AUTO section = {0};
+	BUF_AUTO body = {0};
+	BUF_AUTO wrapper = {0};
+	BUF_AUTO outer = {0};
+	uint32_t noise = 1;
+
+	for (size_t i = 0; i < NOISE; i++) {
+		noise = noise * 1664525 + 1013904223;
+		buf_add(&contents, (unsigned char[1]){(unsigned char)(noise >> 24)}, 1);
+	}
+	memset(buf_grow(&contents, GAP), 0, GAP);
+	buf_add(&contents, contents.data, NOISE);
+	ffs_image_section(&sections, 0x10, contents.data, contents.len);
+	ffs_image_file(&files, GUID_A, 0x07, &sections);
+	memset(buf_grow(&files, 1u << 20), 0xff, 1u << 20);
+	ffs_image_volume(&volume, FFS_IMAGE_FFS2, &files);
+	ffs_image_section(&section, 0x17, volume.data, volume.len);
+	ffs_image_compress(&body, FFS_IMAGE_LZMA, &section);
+	*ret_near = decodes_with_8_mib(&body);
+	ffs_image_section(&wrapper, 0x02, body.data, body.len);
+	ffs_image_file(&outer, "9e21fd93-9c72-4c15-8c4b-e77f1db2d792", 0x0b, &wrapper);
+	ffs_image_volume(image, FFS_IMAGE_FFS2, &outer);
+}
+
+static void test_far(void)
+{
+	BUF_AUTO image = {0};
+	FFS_AUTO ffs = {.files = NULL};
+	struct err err = {0};
+	const struct ffs_file *file;
+	const unsigned char *last;
+	bool near = true;
+
+	make_far(&image, &near);
+	ok(!near, "a stream that refers further back than 8 MiB");
+	is_int(ffs_parse(image.data, image.len, &ffs, &err), 0, "is unpacked all the same");
+	file = ffs_find(&ffs, GUID_A);
+	ok(file != NULL && file->len == 4 + 2 * NOISE + GAP, "a file of 9 MiB");
+	if (file == NULL || ffs.unpacked_count != 1)
+		return;
+	ok(memcmp(file->data + 4, file->data + 4 + NOISE + GAP, NOISE) == 0,
+		"whose end is its start");
+	last = ffs.unpacked[0] + ffs.unpacked_bytes - 1;
+	ok(*last == 0xff && memcmp(last - (1u << 20) + 1, last - (1u << 20), 1u << 20) == 0,
+		"and free space behind it is all ones");
+}
+
 int main(void)
 {
 	test_good();
+	test_far();
 	test_named();
 	test_opaque();
 	test_other_volume();
