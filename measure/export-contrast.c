@@ -9,6 +9,7 @@
 
 /* POLICY, SEV-SNP ABI table 10. */
 #define POLICY_SMT	     16
+#define POLICY_RESERVED_ONE  (1 << (17 - 8))
 #define POLICY_MIGRATE_MA    18
 #define POLICY_DEBUG	     19
 #define POLICY_SINGLE_SOCKET 20
@@ -78,6 +79,27 @@ static json_t *tdx_json(const struct golden_platform *platform, const struct gol
 		(json_int_t)entry->vcpus);
 }
 
+/* Contrast takes SMT and nothing else, of ABI 0.0 or 0.31 (SNPReferenceValues.Validate). */
+static int check_policy(const struct golden_entry *entry, struct err *err)
+{
+	uint64_t minor = entry->guest_policy & 0xff;
+
+	if ((entry->guest_policy >> 8 & ~POLICY_RESERVED_ONE) == 1 << (POLICY_SMT - 8) &&
+		(minor == 0 || minor == 31))
+		return 0;
+	return err_fail(err, -EINVAL, "tuple %s: Contrast refuses guest policy 0x%llx", entry->name,
+		(unsigned long long)entry->guest_policy);
+}
+
+static void warn_anchor(const struct export_request *request, const struct golden_entry *entry)
+{
+	if (entry->anchor.has)
+		warn_add(request->gaps,
+			"%s: the form does not hold its %s, which Contrast compares with its "
+			"manifest's Policies",
+			entry->name, entry->tee == GOLDEN_SNP ? "HOST_DATA" : "MRCONFIGID");
+}
+
 static void warn_snp(const struct export_request *request, const struct golden_entry *entry)
 {
 	const struct golden_platform *platform = &request->doc->platform;
@@ -119,9 +141,15 @@ int export_contrast(
 	for (size_t i = 0; i < request->doc->count; i++) {
 		const struct golden_entry *entry = &request->doc->entries[i];
 		bool snp = entry->tee == GOLDEN_SNP;
+		int rc = 0;
 
 		if (!export_wants(request, entry))
 			continue;
+		if (snp)
+			rc = check_policy(entry, err);
+		if (rc != 0)
+			return rc;
+		warn_anchor(request, entry);
 		if (snp)
 			warn_snp(request, entry);
 		else

@@ -52,6 +52,10 @@ fi
 if python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); d["validity"] = {"not_before": "2026-01-01T00:00:00Z"}; json.dump(d, open(sys.argv[2], "w"))' "$G" "$T/open.json" 2>/dev/null; then
 	fails 2 'strict: validity' "a CoRIM's validity has an end" r corim "$T/open.json" --strict
 fi
+if python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); t = d["tuples"][0]; t["anchors"] = {"host_data": "1" * 64}; json.dump(d, open(sys.argv[2], "w")); t["policy"]["guest_policy"] = "0x130000"; json.dump(d, open(sys.argv[3], "w"))' "$G" "$T/anchor.json" "$T/policy.json" 2>/dev/null; then
+	fails 2 'strict: .*HOST_DATA' "Contrast has HOST_DATA elsewhere" r contrast "$T/anchor.json" --tee sev-snp --strict
+	fails 2 'refuses guest policy 0x130000' "a policy that Contrast refuses" r contrast "$T/policy.json"
+fi
 fails 2 'not any and not 96' "a short RTMR3" r c8s "$G" --tee tdx --rtmr3 11
 fails 2 'of tuples of TDX only' "RTMR3 on SNP" r c8s "$G" --tee sev-snp --rtmr3 any
 fails 2 'form c8s only' "another form is not read back" r csv --check "$T/policy.json"

@@ -59,7 +59,12 @@ END
 		r go-tdx-guest "$doc" -o "$T/${prefix}guest"
 		ok "Go libraries understand it (${prefix:-plain})" python3 "$T/check.py" "$judge" "$T" "$doc" "$prefix"
 	done
-	ok "Contrast with everything has no gaps" r contrast "$T/full.json" --strict
+	python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+for t in d["tuples"]:
+    del t["anchors"], t["role"]
+json.dump(d, open(sys.argv[2], "w"))' "$T/full.json" "$T/bare.json"
+	ok "Contrast with everything has no gaps" r contrast "$T/bare.json" --strict
 	for curve in P-256 P-384 ed25519; do
 		case $curve in
 		ed25519) openssl genpkey -algorithm ed25519 -out "$T/key" 2>/dev/null ;;
