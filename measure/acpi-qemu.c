@@ -383,7 +383,8 @@ static int await_tables(struct guest *guest, struct err *err)
 			if (key == guest->files[i].key)
 				return 0;
 	}
-	return err_fail(err, -EIO, "the firmware does not come to its ACPI tables");
+	return err_fail(err, -EIO,
+		"the firmware does not come to its ACPI tables, or QEMU does not trace it");
 }
 
 /* Lets the firmware run until QEMU has frozen the tables. */
