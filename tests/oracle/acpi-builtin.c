@@ -2,6 +2,8 @@
  * Compares the built-in ACPI and SMBIOS tables with those that a QEMU gives, over a matrix of shapes:
  *   acpi-builtin QEMU FIRMWARE|- LAYOUT MEMORY-MIB[,MEMORY-MIB...] VCPUS[,VCPUS-VCPUS...]
  * Prints one line for each shape that differs, and the number of those that do not.
+ *   acpi-builtin id QEMU VCPUS
+ * prints the processor ID in the QEMU's SMBIOS tables.
  */
 #define _GNU_SOURCE /* memmem */
 #include <stdio.h>
@@ -18,6 +20,36 @@ static bool equal(const struct buf *a, const struct buf *b)
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
+/* Where the tables have the ID of their first processor; NULL when they have none. */
+static const unsigned char *processor_id(const struct buf *tables)
+{
+	const unsigned char *at = tables->len > 0
+					  ? memmem(tables->data, tables->len, "\4\x2a\0\4", 4)
+					  : NULL;
+
+	return at != NULL ? at + 8 : NULL;
+}
+
+static int print_id(const char *qemu, const char *vcpus)
+{
+	const struct acpi_machine machine = {.qemu = qemu,
+		.memory_bytes = 1ull << 30,
+		.vcpus = (uint32_t)strtoul(vcpus, NULL, 10)};
+	ACPI_BLOBS_AUTO blobs = {.loader = {.data = NULL}};
+	struct err err = {0};
+	const unsigned char *id;
+
+	if (acpi_qemu_read(&machine, &blobs, &err) != 0) {
+		fprintf(stderr, "%s\n", err.msg);
+		return err_status(err.code);
+	}
+	id = processor_id(&blobs.smbios);
+	for (size_t i = 0; id != NULL && i < SMBIOS_PROCESSOR_ID_SIZE; i++)
+		printf("%02X ", id[i]);
+	printf("\n");
+	return id != NULL ? 0 : 1;
+}
+
 /* Builds the SMBIOS tables with the processor ID that the QEMU's have. */
 static int make_smbios(
 	const struct acpi_q35 *q35, const struct buf *theirs, struct buf *ret, struct err *err)
@@ -26,12 +58,11 @@ static int make_smbios(
 		.memory_bytes = q35->memory_bytes,
 		.low_bytes = q35->low_bytes,
 		.vcpus = q35->vcpus};
-	const unsigned char *processor =
-		theirs->len > 0 ? memmem(theirs->data, theirs->len, "\4\x2a\0\4", 4) : NULL;
+	const unsigned char *id = processor_id(theirs);
 
-	if (processor == NULL)
+	if (id == NULL)
 		return err_fail(err, -EIO, "QEMU's SMBIOS tables have no processor");
-	memcpy(machine.processor_id, processor + 8, sizeof(machine.processor_id));
+	memcpy(machine.processor_id, id, sizeof(machine.processor_id));
 	return smbios_q35_build(&machine, ret, err);
 }
 
@@ -74,6 +105,8 @@ int main(int argc, char **argv)
 	size_t count;
 	int rc;
 
+	if (argc == 4 && strcmp(argv[1], "id") == 0)
+		return print_id(argv[2], argv[3]);
 	if (argc != 6 || !opt_ranges(argv[5], 256, &vcpus, &count))
 		return 2;
 	rc = acpi_qemu_version(argv[1], version, &err);

@@ -16,33 +16,6 @@ firmware=
 	done_testing
 }
 
-# Where this machine gets Debian from.
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep '/debian/*$' | head -n 1)
-
-# unpack SUITE...: QEMU of the last suite with the libraries it needs, as $oracle_dir/qemu, and OVMF.
-unpack() {
-	mkdir -p "$oracle_dir/lists/partial" "$oracle_dir/cache/archives/partial" "$oracle_dir/root" && : >"$oracle_dir/status" &&
-		for suite in "$@"; do
-			echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main"
-		done >"$oracle_dir/sources.list" &&
-		apt update && apt -y --no-install-recommends --download-only -t "$suite" install qemu-system-x86 ovmf &&
-		for deb in "$oracle_dir"/cache/archives/*.deb; do
-			dpkg-deb -x "$deb" "$oracle_dir/root" || return 1
-		done && rm -rf "$oracle_dir/cache" "$oracle_dir/lists" &&
-		cat >"$oracle_dir/qemu" <<END && chmod +x "$oracle_dir/qemu" && "$oracle_dir/qemu" --version
-#!/bin/sh
-r='$oracle_dir/root'
-exec "\$r/usr/lib64/ld-linux-x86-64.so.2" --library-path "\$r/usr/lib/x86_64-linux-gnu" "\$r/usr/bin/qemu-system-x86_64" \\
-	-L "\$r/usr/share/qemu" -L "\$r/usr/share/seabios" "\$@"
-END
-}
-
-apt() {
-	apt-get -q -o Dir::Etc::sourcelist="$oracle_dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-		-o Dir::State::lists="$oracle_dir/lists" -o Dir::State::status="$oracle_dir/status" -o Dir::Cache="$oracle_dir/cache" \
-		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
-}
-
 # Comparisons run two at a time: job NAME COUNT QEMU FIRMWARE LAYOUT MEMORY VCPUS.
 job() {
 	job_n=$((${job_n:-0} + 1))
@@ -128,9 +101,7 @@ judge() {
 release() {
 	release_name=$1 release_qemu=
 	shift
-	oracle_dir=$ORACLES/qemu-ovmf-$(printf '%s-' "$@" | sed 's/-$//')
-	oracle_why='no apt-get here'
-	if command -v apt-get >/dev/null && oracle_once unpack "$@"; then
+	if oracle_qemu "$@"; then
 		release_qemu=$oracle_dir/qemu
 	else
 		skip "$release_name" "$oracle_why"

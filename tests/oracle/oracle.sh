@@ -96,3 +96,56 @@ oracle_debian() {
 	oracle_dir=$ORACLES/$(printf '%s-' "$@" | sed 's/-$//')
 	oracle_once oracle_unpack "$@"
 }
+
+# apt-get with lists and packages of its own in $oracle_dir.
+oracle_apt() {
+	apt-get -q -o Dir::Etc::sourcelist="$oracle_dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
+		-o Dir::State::lists="$oracle_dir/lists" -o Dir::State::status="$oracle_dir/status" -o Dir::Cache="$oracle_dir/cache" \
+		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
+}
+
+# oracle_suites SUITE...: asks the mirror that this machine gets Debian from what is in them.
+oracle_suites() {
+	oracle_mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep '/debian/*$' | head -n 1)
+	mkdir -p "$oracle_dir/lists/partial" "$oracle_dir/cache/archives/partial" "$oracle_dir/root" && : >"$oracle_dir/status" &&
+		for oracle_suite in "$@"; do
+			echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $oracle_mirror $oracle_suite main"
+		done >"$oracle_dir/sources.list" && oracle_apt update
+}
+
+oracle_unpack() {
+	for oracle_deb in "$@"; do
+		dpkg-deb -x "$oracle_deb" "$oracle_dir/root" || return 1
+	done
+}
+
+oracle_install_qemu() {
+	oracle_suites "$@" &&
+		oracle_apt -y --no-install-recommends --download-only -t "$oracle_suite" install qemu-system-x86 ovmf &&
+		oracle_unpack "$oracle_dir"/cache/archives/*.deb && rm -rf "$oracle_dir/cache" "$oracle_dir/lists" &&
+		cat >"$oracle_dir/qemu" <<END && chmod +x "$oracle_dir/qemu" && "$oracle_dir/qemu" --version
+#!/bin/sh
+r='$oracle_dir/root'
+exec "\$r/usr/lib64/ld-linux-x86-64.so.2" --library-path "\$r/usr/lib/x86_64-linux-gnu" "\$r/usr/bin/qemu-system-x86_64" \\
+	-L "\$r/usr/share/qemu" -L "\$r/usr/share/seabios" "\$@"
+END
+}
+
+# oracle_qemu SUITE...: QEMU of the last suite with the libraries it needs, as $oracle_dir/qemu, and OVMF in $oracle_dir/root.
+oracle_qemu() {
+	command -v apt-get >/dev/null || { oracle_why='no apt-get here'; return 1; }
+	oracle_dir=$ORACLES/qemu-ovmf-$(printf '%s-' "$@" | sed 's/-$//')
+	oracle_once oracle_install_qemu "$@"
+}
+
+oracle_install_debs() {
+	oracle_suites "$1" && shift && (cd "$oracle_dir/cache" && oracle_apt download "$@") &&
+		oracle_unpack "$oracle_dir"/cache/*.deb && rm -rf "$oracle_dir/cache" "$oracle_dir/lists"
+}
+
+# oracle_debs SUITE PACKAGE...: the packages alone, unpacked as $oracle_dir/root.
+oracle_debs() {
+	command -v apt-get >/dev/null || { oracle_why='no apt-get here'; return 1; }
+	oracle_dir=$ORACLES/debs-$(printf '%s-' "$@" | sed 's/-$//')
+	oracle_once oracle_install_debs "$@"
+}
