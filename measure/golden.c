@@ -14,10 +14,8 @@
 #include "measure/snp.h"
 
 #define BUILD_SCHEMA "assay-build/1"
-#define GUEST_POLICY                                                                               \
-	"0x30000" /* bit 17 is reserved and one, bit 16 allows SMT; no debug, no migration agent */
-#define CMDLINE_MAX 65536
-#define LAUNCH_MAX  64 /* CPU models and vCPU counts of one manifest */
+#define CMDLINE_MAX  65536
+#define LAUNCH_MAX   64 /* CPU models and vCPU counts of one manifest */
 
 static const char *const manifest_keys[] = {"schema", "name", "architecture", "timestamp", "tool",
 	"inputs", "kernel", "verity", "cmdline", "policy", "agent", "outputs", "launch", "variant",
@@ -386,15 +384,19 @@ static int read_snp(
 	return rc;
 }
 
-static json_t *snp_shape_json(
-	const struct snp_shapes *shapes, const struct snp_launch *launch, const struct snp_cpu *cpu)
+json_t *golden_snp_tuple(const struct snp_launch *launch, const char *cpu, uint64_t guest_policy,
+	json_t *inputs, const unsigned char digest[SHA384_SIZE])
 {
-	char signature[24], features[24];
+	char signature[24], features[24], policy[24];
 
-	snprintf(signature, sizeof(signature), "0x%x", cpu->signature);
-	snprintf(features, sizeof(features), "0x%llx", (unsigned long long)shapes->sev_features);
-	return json_pack("{s:I, s:s, s:s, s:s}", "vcpus", (json_int_t)launch->vcpus, "cpu",
-		cpu->name, "cpu_signature", signature, "sev_features", features);
+	snprintf(signature, sizeof(signature), "0x%x", launch->cpu_signature);
+	snprintf(features, sizeof(features), "0x%llx", (unsigned long long)launch->sev_features);
+	snprintf(policy, sizeof(policy), "0x%llx", (unsigned long long)guest_policy);
+	return json_pack("{s:s, s:s, s:b, s:{s:I, s:s, s:s, s:s}, s:{s:s, s:i}, s:o, s:{s:o}}",
+		"tee", "sev-snp", "vmm", launch->profile->name, "acpi_verified", 0, "shape",
+		"vcpus", (json_int_t)launch->vcpus, "cpu", cpu, "cpu_signature", signature,
+		"sev_features", features, "policy", "guest_policy", policy, "vmpl", 0, "inputs",
+		inputs, "values", "launch_digest", json_doc_hex_new(digest, SHA384_SIZE));
 }
 
 /* "kata-debian-smp2", with the CPU in it when there are several; "25/1/1" becomes "25.1.1", fit for a file name. */
@@ -429,11 +431,8 @@ static int add_snp_shape(struct golden *golden, const struct snp_shapes *shapes,
 	if (name == NULL)
 		return out_of_memory(err);
 	rc = add_tuple(golden, name,
-		json_pack("{s:s, s:s, s:o, s:{s:s, s:i}, s:o, s:{s:o}, s:b}", "tee", "sev-snp",
-			"vmm", launch->profile->name, "shape", snp_shape_json(shapes, launch, cpu),
-			"policy", "guest_policy", GUEST_POLICY, "vmpl", 0, "inputs",
-			inputs_json(golden, &shapes->firmware_part), "values", "launch_digest",
-			json_doc_hex_new(digest, sizeof(digest)), "acpi_verified", 0),
+		golden_snp_tuple(launch, cpu->name, GOLDEN_GUEST_POLICY,
+			inputs_json(golden, &shapes->firmware_part), digest),
 		err);
 	return rc != 0 ? rc : golden_derivation(&golden->outputs, name, &derive, digest, err);
 }

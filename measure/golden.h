@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/buf.h"
 #include "lib/digest.h"
@@ -59,6 +60,14 @@ int golden_part(const char *dir, const json_t *manifest, const char *name, struc
 /* Adds an output that holds the canonical form of @doc; takes over @name, which may be NULL for lack of memory. */
 int golden_output_json(
 	struct golden_outputs *outputs, char *name, const json_t *doc, struct err *err) MUST_CHECK;
+
+/* The SNP policy unless another is asked for: bit 17 is reserved and one, bit 16 allows SMT; no debugging, no migration agent. */
+#define GOLDEN_GUEST_POLICY 0x30000
+
+/* The tuple of an SNP launch on a CPU of this name, without the tuple's own name; NULL for lack of memory. Takes over @inputs. */
+struct snp_launch;
+json_t *golden_snp_tuple(const struct snp_launch *launch, const char *cpu, uint64_t guest_policy,
+	json_t *inputs, const unsigned char digest[SHA384_SIZE]);
 
 /* "{path, sha256}"; NULL for lack of memory. */
 json_t *golden_part_json(const struct golden_part *part);

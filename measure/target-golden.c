@@ -16,7 +16,6 @@
 #include "measure/target.h"
 
 #define SMALL_FILE_MAX	    (64u << 10)
-#define DEFAULT_POLICY	    0x30000 /* bit 17 is reserved and one, bit 16 allows SMT */
 #define POLICY_MIGRATE_MA   (UINT64_C(1) << 18)
 #define POLICY_DEBUG	    (UINT64_C(1) << 19)
 #define POLICY_RESERVED_ONE (UINT64_C(1) << 17)
@@ -423,7 +422,7 @@ static int open_snp(const struct work *work, struct snp_run *run, struct err *er
 	int rc = golden_part(
 		work->dir, work->manifest, run->launch->firmware, &run->firmware_part, err);
 
-	run->policy = DEFAULT_POLICY;
+	run->policy = GOLDEN_GUEST_POLICY;
 	run->shape.sev_features = SNP_FEATURES_DEFAULT;
 	if (rc == 0)
 		rc = read_number(
@@ -443,22 +442,6 @@ static int open_snp(const struct work *work, struct snp_run *run, struct err *er
 	run->shape.firmware = &run->firmware;
 	run->shape.hashes = &run->hashes;
 	return rc;
-}
-
-static json_t *snp_tuple(const struct work *work, const struct snp_run *run,
-	const struct snp_cpu *cpu, const struct buf *cmdline, const unsigned char *digest)
-{
-	char signature[24], features[24], policy[24];
-
-	snprintf(signature, sizeof(signature), "0x%x", cpu->signature);
-	snprintf(features, sizeof(features), "0x%llx", (unsigned long long)run->shape.sev_features);
-	snprintf(policy, sizeof(policy), "0x%llx", (unsigned long long)run->policy);
-	return json_pack("{s:s, s:s, s:b, s:{s:I, s:s, s:s, s:s}, s:{s:s, s:i}, s:o, s:{s:o}}",
-		"tee", "sev-snp", "vmm", run->shape.profile->name, "acpi_verified", 0, "shape",
-		"vcpus", (json_int_t)run->shape.vcpus, "cpu", cpu->name, "cpu_signature", signature,
-		"sev_features", features, "policy", "guest_policy", policy, "vmpl", 0, "inputs",
-		inputs_json(work, &run->firmware_part, cmdline), "values", "launch_digest",
-		json_doc_hex_new(digest, SHA384_SIZE));
 }
 
 static int add_snp(struct work *work, struct snp_run *run, const struct target_role *role,
@@ -488,8 +471,10 @@ static int add_snp(struct work *work, struct snp_run *run, const struct target_r
 	name = tuple_name(work, role, run->index, shape);
 	if (name == NULL)
 		return out_of_memory(err);
-	rc = add_tuple(
-		work, snp_tuple(work, run, cpu, &cmdline, digest), name, role, anchor, false, err);
+	rc = add_tuple(work,
+		golden_snp_tuple(&run->shape, cpu->name, run->policy,
+			inputs_json(work, &run->firmware_part, &cmdline), digest),
+		name, role, anchor, false, err);
 	return rc == 0 ? golden_derivation(&work->outputs, name, &derive, digest, err) : rc;
 }
 
