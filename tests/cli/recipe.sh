@@ -23,6 +23,28 @@ for recipe in "$TOP"/rootfs-recipes/*/; do
 done
 fails 2 'there is no \[variant.x\]' 'a variant that is not there' "$ASSAY" fetch "$TOP/rootfs-recipes/c8s-guest" --variant x --cache "$T/cache"
 
+# docs/recipes.md names every key, and its examples are a recipe.
+keys=$(sed -n 's/^\t*{"\([a-z0-9-]*\)", .*\(read\|recipe_read\)_[a-z_0-9]*, \(true\|false\)},*$/\1/p' "$TOP"/mkimage/recipe.c "$TOP"/mkimage/recipe-*.c | sort -u)
+missing=
+for key in $keys; do
+	grep -q "\`$key\`\|\[$key\]\|\[$key\." "$TOP/docs/recipes.md" || missing="$missing $key"
+done
+ok 'dozens of keys' test "$(echo "$keys" | wc -w)" -ge 60
+same 'docs/recipes.md names every key' "$missing" ''
+mkdir -p "$T/docs/recipes/kata-debian" "$T/docs/recipes/all" "$T/docs/recipes/c8s-guest"
+cp -R "$TOP/rootfs-recipes/kata-debian" "$TOP/rootfs-recipes/c8s-guest" "$T/docs/recipes"
+awk '/^```toml$/ { in_block = 1; next } /^```/ { in_block = 0 } in_block' "$TOP/docs/recipes.md" >"$T/docs/recipes/all/recipe.toml"
+fails 3 'all/recipe.lock: there is no lock' 'its examples are one recipe' "$ASSAY" fetch "$T/docs/recipes/all" --cache "$T/cache"
+awk -v dir="$T/docs/recipes" '/^```toml alone$/ { n++; file = dir "/alone" n "/recipe.toml"; system("mkdir " dir "/alone" n); next } /^```/ { file = "" } file { print >file }' \
+	"$TOP/docs/recipes.md"
+for alone in "$T"/docs/recipes/alone*; do
+	"$ASSAY" fetch "$alone" --cache "$T/cache" >"$T/said" 2>&1
+	same "so is $(basename "$alone")" "$(grep -c -e 'names no packages$' -e 'there is no lock; assay lock RECIPE' "$T/said")" 1
+	grep -q '^\[variant' "$alone/recipe.toml" || continue
+	"$ASSAY" fetch "$alone" --variant debug --cache "$T/cache" >"$T/said" 2>&1
+	same 'and its variant' "$(grep -c 'there is no lock; assay lock RECIPE' "$T/said")" 1
+done
+
 fetch() { # the recipe's text, as for printf
 	mkdir -p "$T/r"
 	# shellcheck disable=SC2059
