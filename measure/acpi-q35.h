@@ -25,9 +25,6 @@ struct acpi_q35 {
 	const struct acpi_layout *layout;
 };
 
-/* Whether the tables of this version were compared with a stock QEMU's, shape by shape. */
-bool acpi_q35_compared(const char *version);
-
 /* Makes the three blobs. -ENOTSUP for a version, or a size beyond those above, for which they are
  * not known. */
 int acpi_q35_build(

@@ -242,13 +242,6 @@ static int make_acpi(const struct launch *launch, const struct tdx_size *shape,
 	return acpi_q35_build(&machine, ret, err);
 }
 
-/* Whether the tables come from a QEMU, or were compared with those of one. */
-static bool acpi_is_verified(const struct launch *launch)
-{
-	return launch->in->acpi_dir == NULL &&
-	       (!launch->in->acpi_builtin || acpi_q35_compared(launch->vmm->acpi_version));
-}
-
 /* The ACPI tables of a shape from where the input says; none when it does not. */
 static int get_acpi(const struct launch *launch, const struct tdx_size *shape,
 	struct acpi_blobs *ret, struct err *err)
@@ -353,7 +346,7 @@ static int measure_rtmr0(const struct launch *launch, const struct tdx_size *sha
 	if (rc == 0)
 		rc = rtmr0_direct(&input, &rtmr, err);
 	rc = settle(in, regs, TDX_RTMR0, &rtmr, rc, err);
-	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && acpi_is_verified(launch);
+	regs->acpi_verified = rc == 0 && regs->has[TDX_RTMR0] && in->acpi_dir == NULL;
 	return rc == 0 ? 0 : err_wrap(err, "%s", in->firmware);
 }
 
