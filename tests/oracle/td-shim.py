@@ -14,7 +14,8 @@ import uuid
 
 PAGE = 4096
 BFV, CFV, TD_HOB, TEMP, PERM, PAYLOAD, PARAM = range(7)
-SHAPES = ("kernel", "kernel-in-mrtd", "own", "own-signed", "own-by-hob", "own-no-hob")
+SHAPES = ("kernel", "kernel-in-mrtd", "own", "own-signed", "own-by-hob", "own-no-hob", "own-qemu")
+GIB = 1 << 30
 
 
 def guid(text):
@@ -57,8 +58,8 @@ def signed(rng, program, svn):
     return header + program + key + rng.randbytes(96 if algorithm == 1 else 384), anchor
 
 
-def image(sections, cfv, own):
-    """Configuration volume, payload volume, then code with the metadata."""
+def image(sections, cfv, own, table=False):
+    """Configuration volume, payload volume, then code with the metadata, found by a GUIDed table or without."""
     data = bytearray(cfv + own + bytes(range(256)) * (2 * PAGE // 256))
     at = len(data) - 1024
     blob = b"TDVF" + struct.pack("<III", 16 + 32 * len(sections), 1, len(sections))
@@ -66,7 +67,26 @@ def image(sections, cfv, own):
     data[at - 16:at] = guid("e9eaf9f3-168e-44d5-a8eb-7f4d8738f6ae")
     data[at:at + len(blob)] = blob
     data[-48:] = bytes(16) + struct.pack("<I", at) + bytes(28)
+    if table:
+        entries = struct.pack("<IH", len(data) - at, 22) + guid("e47a6535-984a-4798-865e-4685a7bf8ec2")
+        entries += struct.pack("<H", len(entries) + 18) + guid("96b582de-1fb2-45f7-baea-a366c55a082d")
+        data[-32 - len(entries):-32] = entries
     return bytes(data)
+
+
+def qemu_hob(sections, gpa, memory):
+    """QEMU's list: all memory, what the firmware has there accepted, the rest not."""
+    low = memory if memory < 0xb0000000 else 2 * GIB
+    accepted = sorted((s[2], s[3]) for s in sections if s[4] in (TD_HOB, TEMP) and s[2] < low)
+    ranges, at = [], 0
+    for start, length in accepted:
+        ranges += [(7, at, start - at), (0, start, length)]
+        at = start + length
+    ranges += [(7, at, low - at), (7, 4 * GIB, memory - low)]
+    blocks = b"".join(struct.pack("<HHI16sIIQQ", 3, 48, 0, bytes(16), kind, 7, start, length)
+                      for kind, start, length in ranges if length > 0)
+    end = gpa + 56 + len(blocks) + 8
+    return struct.pack("<HHIII32sQ", 1, 56, 0, 9, 0, bytes(32), end) + blocks + struct.pack("<HHI", 0xffff, 8, 0)
 
 
 def hob_list(rng, gpa, payload):
@@ -117,13 +137,14 @@ def case(rng, shape, directory, name):
         sections.append((0, 0, 0x900000, PAGE, PARAM, 0))
     rng.shuffle(sections)
 
-    arguments = ["--vmm", "cloud-hypervisor", "--release", release]
+    qemu = shape == "own-qemu"
+    arguments = ["--vmm", "qemu-10.1" if qemu else "cloud-hypervisor", "--release", release]
     def write(suffix, data):
         path = os.path.join(directory, name + suffix)
         with open(path, "wb") as file:
             file.write(data)
         return path
-    arguments += ["--firmware", write(".fd", image(sections, cfv, own))]
+    arguments += ["--firmware", write(".fd", image(sections, cfv, own, qemu))]
     kernel = b""
     if not own_boot:
         kernel = bytearray(rng.randbytes(rng.randint(PAGE, payload_pages * PAGE)))
@@ -134,7 +155,11 @@ def case(rng, shape, directory, name):
         kernel[0x1f1] = 1
         arguments += ["--payload", write(".kernel", kernel), "--cmdline", cmdline]
     rtmrs = Rtmrs()
-    if shape != "own-no-hob":
+    if qemu:
+        memory = rng.choice((1, 2, 3, 4, 64)) * GIB
+        arguments += ["--memory", str(memory)]
+        rtmrs.extend(0, qemu_hob(sections, hob_gpa, memory))
+    elif shape != "own-no-hob":
         hob = hob_list(rng, hob_gpa, 1 if not own_boot else 0 if shape == "own-by-hob" else None)
         arguments += ["--td-hob", write(".hob", hob + bytes(rng.randint(0, 64)))]
         rtmrs.extend(0, hob)
