@@ -1,0 +1,26 @@
+/* Loaders as PE images: what a unified kernel image, and a shim, is taken to measure. The input is the
+ * image as it is. */
+#include "fuzz.h"
+
+#include <stdlib.h>
+
+#include "measure/boot-shim.h"
+#include "measure/boot-uki.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	for (int protocol = BOOT_CC; protocol <= BOOT_TPM; protocol++) {
+		BOOT_LOG_AUTO uki = {.protocol = protocol};
+		BOOT_LOG_AUTO shim = {.protocol = protocol};
+		struct err err = {0};
+		bool loads;
+
+		if (boot_uki(data, size, &uki, &err) == 0)
+			for (size_t i = 0; i < uki.count; i++)
+				if (uki.events[i].what == NULL || uki.events[i].pcr < 4)
+					abort();
+		if (boot_shim(data, size, &shim, &loads, &err) == 0 && shim.count != 3)
+			abort();
+	}
+	return 0;
+}
