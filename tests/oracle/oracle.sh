@@ -56,6 +56,7 @@ oracle_go_source() {
 	oracle_once oracle_module "$1" "$2" "$3"
 }
 
+# apt-get with lists and packages of its own in $oracle_dir.
 oracle_apt() {
 	apt-get -q -o Dir::Etc::sourcelist="$oracle_dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
 		-o Dir::State::lists="$oracle_dir/lists" -o Dir::State::status="$oracle_dir/status" -o Dir::Cache="$oracle_dir/cache" \
@@ -67,7 +68,7 @@ oracle_mirror() {
 	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep '/debian/*$' | head -n 1
 }
 
-oracle_unpack() {
+oracle_install_debian() {
 	oracle_package=$1
 	shift
 	mkdir -p "$oracle_dir/lists/partial" "$oracle_dir/cache/archives/partial" "$oracle_dir/root" "$oracle_dir/bin" &&
@@ -94,14 +95,7 @@ END
 oracle_debian() {
 	command -v apt-get >/dev/null || { oracle_why='no apt-get here'; return 1; }
 	oracle_dir=$ORACLES/$(printf '%s-' "$@" | sed 's/-$//')
-	oracle_once oracle_unpack "$@"
-}
-
-# apt-get with lists and packages of its own in $oracle_dir.
-oracle_apt() {
-	apt-get -q -o Dir::Etc::sourcelist="$oracle_dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-		-o Dir::State::lists="$oracle_dir/lists" -o Dir::State::status="$oracle_dir/status" -o Dir::Cache="$oracle_dir/cache" \
-		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
+	oracle_once oracle_install_debian "$@"
 }
 
 # oracle_suites SUITE...: asks the mirror that this machine gets Debian from what is in them.
