@@ -68,9 +68,30 @@ uint32_t erofs_super_checksum(const unsigned char block0[EROFS_BLOCK_SIZE])
 		EROFS_BLOCK_SIZE - EROFS_SUPER_OFFSET - SUPER_OFF_CHECKSUM - sizeof(zero));
 }
 
+/* From offset 80 on; the parameters, with their length before them, follow the super block:
+ * LZ4: 2 longest distance, 2 blocks of a cluster, 10 zero; Zstandard: 1 zero, 1 window, log2 over 1024,
+ * 4 zero. */
+static void write_algorithm(struct wr *wr, const struct erofs_super *super)
+{
+	wr_seek(wr, 80);
+	wr_le32(wr, EROFS_INCOMPAT_ZERO_PADDING | EROFS_INCOMPAT_BIG_PCLUSTER);
+	wr_le16(wr, (uint16_t)(1u << super->algorithm));
+	wr_seek(wr, EROFS_SUPER_SIZE);
+	if (super->algorithm == EROFS_LZ4) {
+		wr_le16(wr, 14);
+		wr_le16(wr, EROFS_LZ4_DISTANCE);
+		wr_le16(wr, super->cluster_blocks);
+	} else {
+		wr_le16(wr, 6);
+		wr_u8(wr, 0);
+		wr_u8(wr, (uint8_t)(super->window_log2 - 10));
+	}
+}
+
 void erofs_super_format(const struct erofs_super *super, unsigned char block0[EROFS_BLOCK_SIZE])
 {
-	struct wr wr = wr_init(block0 + EROFS_SUPER_OFFSET, EROFS_SUPER_SIZE);
+	struct wr wr = wr_init(block0 + EROFS_SUPER_OFFSET,
+		EROFS_SUPER_SIZE + (super->compressed ? EROFS_CONFIG_SIZE : 0));
 	struct wr checksum;
 
 	wr_le32(&wr, EROFS_SUPER_MAGIC);
@@ -86,6 +107,8 @@ void erofs_super_format(const struct erofs_super *super, unsigned char block0[ER
 	wr_le32(&wr, 0);
 	wr_le32(&wr, 0);
 	wr_bytes(&wr, super->uuid, sizeof(super->uuid));
+	if (super->compressed)
+		write_algorithm(&wr, super);
 
 	checksum = wr_init(block0 + EROFS_SUPER_OFFSET + SUPER_OFF_CHECKSUM, 4);
 	wr_le32(&checksum, erofs_super_checksum(block0));
@@ -157,6 +180,39 @@ void erofs_inode_write(struct wr *wr, const struct erofs_inode *inode)
 		extended_write(wr, inode);
 	else
 		compact_write(wr, inode);
+}
+
+#define MAP_START (EROFS_MAP_HEADER_SIZE + 8u) /* an index of full entries begins 8 bytes later */
+
+static uint64_t clusters_of(uint64_t size_bytes)
+{
+	return size_bytes / EROFS_BLOCK_SIZE + (size_bytes % EROFS_BLOCK_SIZE != 0);
+}
+
+uint64_t erofs_map_size(uint64_t size_bytes)
+{
+	return MAP_START + clusters_of(size_bytes) * EROFS_INDEX_SIZE;
+}
+
+void erofs_map_header_write(struct wr *wr, enum erofs_algorithm algorithm)
+{
+	wr_le32(wr, 0);
+	wr_le16(wr, EROFS_ADVISE_BIG_1);
+	wr_u8(wr, (uint8_t)algorithm);
+	wr_fill(wr, 0, MAP_START - 7);
+}
+
+void erofs_index_write(struct wr *wr, uint32_t clusters, uint32_t blocks, uint32_t block)
+{
+	wr_le16(wr, clusters > 1 ? EROFS_INDEX_HEAD_1 : EROFS_INDEX_PLAIN);
+	wr_le16(wr, 0);
+	wr_le32(wr, block);
+	for (uint32_t i = 1; i < clusters; i++) {
+		wr_le16(wr, EROFS_INDEX_NO_HEAD);
+		wr_le16(wr, 0);
+		wr_le16(wr, (uint16_t)(i > 1 ? i : EROFS_INDEX_BLOCKS | blocks));
+		wr_le16(wr, (uint16_t)(clusters - i));
+	}
 }
 
 static const struct {

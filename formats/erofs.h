@@ -56,12 +56,24 @@
 #define EROFS_MODE_LNK	0120000
 #define EROFS_MODE_SOCK 0140000
 
+/* Files are cut into extents, each of which is one physical cluster of whole blocks: compressed, or
+ * plain (one block). */
+enum erofs_algorithm {
+	EROFS_LZ4 = 0,
+	EROFS_ZSTD = 3,
+};
+
 struct erofs_super {
 	uint32_t blocks; /* of the whole file system */
 	uint16_t root_nid;
 	uint64_t inode_count;
 	uint64_t build_time; /* seconds since the epoch: the time of all compact inodes */
 	unsigned char uuid[EROFS_UUID_SIZE]; /* in the order of its text form */
+	/* When files are compressed: by what, and the blocks of the largest cluster. */
+	bool compressed;
+	enum erofs_algorithm algorithm;
+	uint16_t cluster_blocks;
+	uint8_t window_log2; /* of Zstandard */
 };
 
 enum erofs_layout {
@@ -69,13 +81,6 @@ enum erofs_layout {
 	EROFS_COMPRESSED_FULL = 1, /* what is where stands in an index of 8 bytes for every block */
 	EROFS_FLAT_INLINE = 2,
 	EROFS_COMPRESSED_COMPACT = 3, /* in one of 4 or 2 */
-};
-
-/* Files are cut into extents, each of which is one physical cluster of whole blocks: compressed, or
- * plain (one block). */
-enum erofs_algorithm {
-	EROFS_LZ4 = 0,
-	EROFS_ZSTD = 3,
 };
 
 #define EROFS_INCOMPAT_ZERO_PADDING 0x1u /* compressed bytes stand at the end of their cluster */
@@ -99,6 +104,8 @@ enum erofs_algorithm {
 #define EROFS_INDEX_HEAD_2	    3u
 #define EROFS_INDEX_PARTIAL	    0x8000u
 #define EROFS_INDEX_BLOCKS	    0x800u /* not a distance, but the cluster's number of blocks */
+/* The parameters of an algorithm behind the super block, with their length. */
+#define EROFS_CONFIG_SIZE	    16u
 /* The largest cluster, and what may come out of one. */
 #define EROFS_CLUSTER_MAX	    (1u << 20)
 #define EROFS_EXTENT_MAX	    (12u << 20)
@@ -111,11 +118,23 @@ struct erofs_inode {
 	uint32_t uid, gid;
 	uint32_t nlink;
 	uint64_t size_bytes;
-	uint64_t mtime;			 /* seconds; stored in extended inodes only */
-	uint32_t start_block;		 /* of files, directories and symbolic links */
+	uint64_t mtime; /* seconds; stored in extended inodes only */
+	uint32_t
+		start_block; /* of files, directories and symbolic links; of compressed files the number
+				 of their blocks */
 	uint32_t rdev_major, rdev_minor; /* of devices */
 	uint32_t xattr_bytes;		 /* 0, or the header and the entries */
 };
+
+/* Bytes of the map of a compressed file of that size, which stands at a multiple of 8. */
+uint64_t erofs_map_size(uint64_t size_bytes);
+
+/* Writes the start of a map; the index follows. */
+void erofs_map_header_write(struct wr *wr, enum erofs_algorithm algorithm);
+
+/* Writes the entries of @clusters blocks of data that became @blocks (less) at @block, or of one that is
+ * plain (both 1). */
+void erofs_index_write(struct wr *wr, uint32_t clusters, uint32_t blocks, uint32_t block);
 
 /* Whether @inode can do with a compact inode in a file system of that build time. */
 bool erofs_fits_compact(const struct erofs_inode *inode, uint64_t build_time);

@@ -569,7 +569,13 @@ static int write_all(
 static int plan_root(struct root *root, const struct tree *tree, const struct disk_options *options,
 	struct err *err)
 {
-	struct write_erofs_options erofs = {.timestamp = options->timestamp};
+	struct write_erofs_options erofs = {.timestamp = options->timestamp,
+		.pack = options->pack,
+		.level = options->pack_level,
+		.cluster_bytes = options->cluster_bytes,
+		.threads = options->threads,
+		.spool = options->spool,
+		.progress = options->progress};
 	struct write_ext4_options ext4 = {.timestamp = options->timestamp, .runs = options->runs};
 	int rc;
 
@@ -610,6 +616,8 @@ int disk_write(int fd, const char *what, const struct tree *tree,
 	if (options->sign != NULL && !disk_layout_signs(options->layout))
 		return err_fail(err, -EINVAL,
 			"layout %s has no place for a signature, only a GPT has", layout->name);
+	if (options->pack != EROFS_PACK_NONE && options->fs != DISK_EROFS)
+		return err_fail(err, -EINVAL, "only EROFS can be compressed");
 	rc = plan_root(&root, tree, options, err);
 	if (rc == 0)
 		rc = lay_out(options, layout, root.blocks, &result, err);

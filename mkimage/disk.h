@@ -25,7 +25,9 @@
 #include "lib/err.h"
 #include "lib/guid.h"
 #include "lib/progress.h"
+#include "mkimage/erofs-pack.h"
 #include "mkimage/runs.h"
+#include "mkimage/spool.h"
 #include "mkimage/tree.h"
 
 #define DISK_SALT_SIZE	   32
@@ -47,7 +49,7 @@ bool disk_layout_signs(enum disk_layout layout);
 bool disk_layout_parse(const char *name, enum disk_layout *ret);
 
 enum disk_fs {
-	DISK_EROFS, /* uncompressed, hashed while it is written */
+	DISK_EROFS, /* hashed while it is written */
 	DISK_EXT4,
 };
 
@@ -71,6 +73,11 @@ struct disk_options {
 	unsigned char verity_uuid[16];	    /* in the dm-verity super block */
 	uint32_t disk_signature;	    /* in the MBR */
 	struct disk_guids guids;
+	/* Of EROFS (write-erofs.h); all zero: nothing is compressed. */
+	enum erofs_pack pack;
+	int pack_level;
+	uint32_t cluster_bytes;
+	struct spool *spool; /* borrowed; for compression */
 	uint64_t timestamp; /* of the file system; inodes with this mtime are smallest */
 	size_t threads;	    /* 0: one per processor */
 	const struct progress *progress; /* or NULL */
@@ -111,7 +118,7 @@ struct disk_result {
  * Writes the disk to @fd, a new regular file open for reading and writing that @what names in
  * errors; padding becomes holes. Uses the marks of @tree meanwhile. Nothing is flushed to the
  * device. -EBADMSG for a tree that the file system cannot hold, -EFBIG beyond 2 TiB, -EINVAL for a
- * signature without GPT or a timestamp that ext4 has not, else what reading or writing gave
+ * signature without GPT, a timestamp that ext4 has not, or compression that there is not, else what reading or writing gave
  * (-ENOSPC, -EIO).
  */
 int disk_write(int fd, const char *what, const struct tree *tree,

@@ -6,10 +6,13 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/pool.h"
 
 /* Large enough that starting threads for one piece costs nothing, small enough to stay in a
  * cache. */
 #define PIECE_BYTES (4u << 20)
+/* Clusters that are read, compressed and spooled together: enough for many threads. */
+#define PACK_BATCH  32u
 
 struct write_erofs_inode {
 	const struct tree_node *node; /* the first that has this inode */
@@ -20,6 +23,10 @@ struct write_erofs_inode {
 	uint32_t xattr_bytes;
 	bool extended;
 	bool inlined; /* its tail stands behind the inode */
+	bool compressed;
+	size_t first_cluster;	/* in the plan's list */
+	uint64_t packed_off;	/* of its compressed clusters, one after the other, in the spool */
+	uint32_t packed_blocks; /* of all its clusters, plain ones too */
 };
 
 static uint64_t round_up(uint64_t n, uint64_t align)
@@ -182,6 +189,13 @@ static uint64_t data_size(const struct write_erofs *plan, const struct tree_node
 	}
 }
 
+static enum erofs_layout layout_of(const struct write_erofs_inode *inode)
+{
+	if (inode->compressed)
+		return EROFS_COMPRESSED_FULL;
+	return inode->inlined ? EROFS_FLAT_INLINE : EROFS_FLAT_PLAIN;
+}
+
 /* The inode as it is stored, without its place. */
 static struct erofs_inode describe(const struct write_erofs_inode *inode, uint32_t ino)
 {
@@ -190,14 +204,14 @@ static struct erofs_inode describe(const struct write_erofs_inode *inode, uint32
 	return (struct erofs_inode){
 		.mode = (uint16_t)(type_mode(from->type) | from->mode),
 		.extended = inode->extended,
-		.layout = inode->inlined ? EROFS_FLAT_INLINE : EROFS_FLAT_PLAIN,
+		.layout = layout_of(inode),
 		.ino = ino,
 		.uid = from->uid,
 		.gid = from->gid,
 		.nlink = inode->nlink,
 		.size_bytes = inode->size_bytes,
 		.mtime = from->mtime,
-		.start_block = inode->start_block,
+		.start_block = inode->compressed ? inode->packed_blocks : inode->start_block,
 		.rdev_major = from->rdev_major,
 		.rdev_minor = from->rdev_minor,
 		.xattr_bytes = inode->xattr_bytes,
@@ -213,7 +227,20 @@ static uint64_t head_size(const struct write_erofs_inode *inode)
 
 static bool may_inline(const struct write_erofs *plan, const struct write_erofs_inode *inode)
 {
-	return inode->node->inode->type != TREE_FILE || plan->options.inline_tails;
+	if (inode->compressed)
+		return false;
+	return inode->node->inode->type != TREE_FILE || plan->options.inline_tails ||
+	       plan->options.pack != EROFS_PACK_NONE;
+}
+
+/* Bytes behind the head: the tail, or the map. */
+static uint64_t behind_head(const struct write_erofs_inode *inode)
+{
+	uint64_t head = head_size(inode);
+
+	if (inode->compressed)
+		return round_up(head, 8) - head + erofs_map_size(inode->size_bytes);
+	return inode->inlined ? inode->size_bytes % EROFS_BLOCK_SIZE : 0;
 }
 
 /*
@@ -230,17 +257,19 @@ static uint64_t place_inode(
 	uint64_t whole;
 
 	inode->inlined = tail > 0 && head + tail <= EROFS_BLOCK_SIZE && may_inline(plan, inode);
-	/* An inode itself never crosses a block either; long attributes may. */
+	/* An inode itself never crosses a block either; long attributes and maps may. */
 	whole = inode->inlined ? head + tail : head - inode->xattr_bytes;
 	if (whole > left)
 		pos += left;
 	inode->nid = pos / EROFS_SLOT_SIZE;
-	return round_up(pos + head + (inode->inlined ? tail : 0), EROFS_SLOT_SIZE);
+	return round_up(pos + head + behind_head(inode), EROFS_SLOT_SIZE);
 }
 
 /* Blocks of data outside of the metadata. */
 static uint64_t data_blocks(const struct write_erofs_inode *inode)
 {
+	if (inode->compressed)
+		return inode->packed_blocks;
 	if (inode->inlined)
 		return inode->size_bytes / EROFS_BLOCK_SIZE;
 	return round_up(inode->size_bytes, EROFS_BLOCK_SIZE) / EROFS_BLOCK_SIZE;
@@ -302,16 +331,194 @@ static int size_inode(struct write_erofs *plan, struct write_erofs_inode *inode,
 	return 0;
 }
 
+/* A batch of clusters in the works: each is read, and compressed if it can be. */
+struct cluster {
+	struct write_erofs_inode *inode;
+	uint64_t off; /* in the file */
+	size_t n;
+	unsigned char *bytes; /* of the batch */
+	size_t packed;	      /* bytes that it became, at the start of its place; 0: none */
+};
+
+struct packing {
+	struct write_erofs *plan;
+	unsigned char *room;   /* owned: for each cluster what is read and what it becomes */
+	struct cluster *batch; /* owned */
+	size_t count;
+	size_t clusters; /* that are done */
+	uint64_t done_bytes, all_bytes;
+};
+
+static uint64_t blocks_of(uint64_t n)
+{
+	return (n + EROFS_BLOCK_SIZE - 1) / EROFS_BLOCK_SIZE;
+}
+
+/* pool_fn: one cluster of the batch. */
+static int pack_cluster(void *arg, size_t i, struct err *err)
+{
+	struct packing *packing = arg;
+	struct cluster *cluster = &packing->batch[i];
+	const struct write_erofs_options *options = &packing->plan->options;
+	const struct tree_node *node = cluster->inode->node;
+	unsigned char *packed = cluster->bytes + options->cluster_bytes;
+	char path[TREE_PATH_MAX + 2] = "/";
+	int rc;
+
+	tree_path(node, path + 1);
+	rc = tree_read(&node->inode->content, path, cluster->bytes, cluster->n, cluster->off, err);
+	return rc != 0 ? rc
+		       : erofs_pack(options->pack, options->level, cluster->bytes, cluster->n,
+				 packed, (blocks_of(cluster->n) - 1) * EROFS_BLOCK_SIZE,
+				 &cluster->packed, err);
+}
+
+/* Puts a cluster into the spool as it will be in the image: at the end of its blocks. */
+static int spool_cluster(struct packing *packing, const struct cluster *cluster, struct err *err)
+{
+	struct write_erofs_inode *inode = cluster->inode;
+	static const unsigned char zeros[EROFS_BLOCK_SIZE];
+	struct spool *spool = packing->plan->options.spool;
+	uint32_t cluster_bytes = packing->plan->options.cluster_bytes;
+	size_t blocks = (size_t)blocks_of(cluster->packed), all = blocks * EROFS_BLOCK_SIZE;
+	size_t lead = all - cluster->packed;
+	uint64_t at;
+	int rc;
+
+	packing->plan->clusters[packing->clusters++] = (uint16_t)blocks;
+	packing->done_bytes += cluster->n;
+	if (blocks == 0) {
+		inode->packed_blocks += (uint32_t)blocks_of(cluster->n);
+		return 0;
+	}
+	at = spool_reserve(spool, all);
+	if (!inode->compressed)
+		inode->packed_off = at;
+	inode->compressed = true;
+	inode->packed_blocks += (uint32_t)blocks;
+	rc = lead > 0 ? spool_write(spool, zeros, lead, at, err) : 0;
+	return rc != 0 ? rc
+		       : spool_write(spool, cluster->bytes + cluster_bytes, cluster->packed,
+				 at + lead, err);
+}
+
+static int pack_batch(struct packing *packing, struct err *err)
+{
+	const struct write_erofs_options *options = &packing->plan->options;
+	int rc = pool_run(options->threads, packing->count, pack_cluster, packing, err);
+
+	for (size_t i = 0; rc == 0 && i < packing->count; i++)
+		rc = spool_cluster(packing, &packing->batch[i], err);
+	packing->count = 0;
+	progress_report(options->progress, "compressing", packing->done_bytes, packing->all_bytes);
+	return rc;
+}
+
+/* Files of one block have nothing to gain. */
+static bool may_pack(const struct write_erofs_inode *inode)
+{
+	return inode->node->inode->type == TREE_FILE && inode->size_bytes > EROFS_BLOCK_SIZE;
+}
+
+static int pack_inode(
+	struct packing *packing, struct write_erofs_inode *inode, size_t *clusters, struct err *err)
+{
+	uint32_t cluster_bytes = packing->plan->options.cluster_bytes;
+	int rc = 0;
+
+	inode->first_cluster = *clusters;
+	for (uint64_t off = 0; rc == 0 && off < inode->size_bytes; off += cluster_bytes) {
+		uint64_t left = inode->size_bytes - off;
+		size_t i = packing->count++;
+
+		packing->batch[i] = (struct cluster){.inode = inode,
+			.off = off,
+			.n = left < cluster_bytes ? (size_t)left : cluster_bytes,
+			.bytes = packing->room + i * 2 * cluster_bytes};
+		++*clusters;
+		if (packing->count == PACK_BATCH)
+			rc = pack_batch(packing, err);
+	}
+	return rc;
+}
+
+/* What the files' clusters become. */
+static int pack_all(struct packing *packing, struct err *err)
+{
+	struct write_erofs *plan = packing->plan;
+	uint32_t cluster_bytes = plan->options.cluster_bytes;
+	size_t clusters = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < plan->inode_count; i++) {
+		if (!may_pack(&plan->inodes[i]))
+			continue;
+		packing->all_bytes += plan->inodes[i].size_bytes;
+		clusters += (size_t)((plan->inodes[i].size_bytes + cluster_bytes - 1) /
+				     cluster_bytes);
+	}
+	plan->clusters = calloc(clusters + 1, sizeof(*plan->clusters));
+	packing->room = malloc((size_t)PACK_BATCH * 2 * cluster_bytes);
+	packing->batch = calloc(PACK_BATCH, sizeof(*packing->batch));
+	if (plan->clusters == NULL || packing->room == NULL || packing->batch == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	clusters = 0;
+	for (size_t i = 0; rc == 0 && i < plan->inode_count; i++)
+		if (may_pack(&plan->inodes[i]))
+			rc = pack_inode(packing, &plan->inodes[i], &clusters, err);
+	return rc == 0 && packing->count > 0 ? pack_batch(packing, err) : rc;
+}
+
+static int check_packing(const struct write_erofs_options *options, struct err *err)
+{
+	uint32_t bytes = options->cluster_bytes;
+
+	if (options->level < 1 || options->level > erofs_pack_level_max(options->pack))
+		return err_fail(err, -EINVAL, "%s has levels from 1 to %d, not %d",
+			erofs_pack_name(options->pack), erofs_pack_level_max(options->pack),
+			options->level);
+	if (bytes < EROFS_PACK_CLUSTER_MIN || bytes > EROFS_PACK_CLUSTER_MAX ||
+		(bytes & (bytes - 1)) != 0)
+		return err_fail(err, -EINVAL,
+			"a cluster has a power of 2 from %u to %u bytes, not %" PRIu32,
+			EROFS_PACK_CLUSTER_MIN, EROFS_PACK_CLUSTER_MAX, bytes);
+	return 0;
+}
+
+static int pack_files(struct write_erofs *plan, struct err *err)
+{
+	struct packing packing = {.plan = plan};
+	int rc;
+
+	if (plan->options.pack == EROFS_PACK_NONE)
+		return 0;
+	rc = check_packing(&plan->options, err);
+	if (rc == 0)
+		rc = pack_all(&packing, err);
+	free(packing.room);
+	free(packing.batch);
+	return rc;
+}
+
+/* Where the first inode may stand: slots are counted in 32 bytes. */
+static uint64_t first_inode(const struct write_erofs *plan)
+{
+	uint64_t config = plan->options.pack != EROFS_PACK_NONE ? EROFS_CONFIG_SIZE : 0;
+
+	return round_up(EROFS_SUPER_OFFSET + EROFS_SUPER_SIZE + config, EROFS_SLOT_SIZE);
+}
+
 static int plan_all(struct write_erofs *plan, struct err *err)
 {
-	uint64_t pos = EROFS_SUPER_OFFSET + EROFS_SUPER_SIZE;
+	uint64_t pos = first_inode(plan);
 	int rc = list_inodes(plan, err);
 
-	for (size_t i = 0; rc == 0 && i < plan->inode_count; i++) {
+	for (size_t i = 0; rc == 0 && i < plan->inode_count; i++)
 		rc = size_inode(plan, &plan->inodes[i], err);
-		if (rc == 0)
-			pos = place_inode(plan, &plan->inodes[i], pos);
-	}
+	if (rc == 0)
+		rc = pack_files(plan, err);
+	for (size_t i = 0; rc == 0 && i < plan->inode_count; i++)
+		pos = place_inode(plan, &plan->inodes[i], pos);
 	if (rc != 0)
 		return rc;
 	plan->meta_bytes = pos;
@@ -347,6 +554,7 @@ void write_erofs_done(struct write_erofs *plan)
 	for (size_t i = 0; i < plan->inode_count; i++)
 		plan->inodes[i].node->inode->mark = 0;
 	free(plan->inodes);
+	free(plan->clusters);
 	*plan = (struct write_erofs){0};
 }
 
@@ -362,6 +570,24 @@ struct out {
 	uint64_t sent_bytes;
 };
 
+static struct erofs_super describe_super(const struct write_erofs *plan)
+{
+	struct erofs_super super = {.blocks = (uint32_t)plan->blocks,
+		.root_nid = (uint16_t)plan->inodes[0].nid,
+		.inode_count = plan->inode_count,
+		.build_time = plan->options.timestamp,
+		.compressed = plan->options.pack != EROFS_PACK_NONE};
+
+	memcpy(super.uuid, plan->options.uuid, sizeof(super.uuid));
+	if (!super.compressed)
+		return super;
+	super.algorithm = erofs_pack_algorithm(plan->options.pack);
+	super.cluster_blocks = (uint16_t)(plan->options.cluster_bytes / EROFS_BLOCK_SIZE);
+	while (UINT64_C(1) << super.window_log2 < plan->options.cluster_bytes)
+		super.window_log2++;
+	return super;
+}
+
 static int out_flush(struct out *out, struct err *err)
 {
 	const struct write_erofs *plan = out->plan;
@@ -371,12 +597,8 @@ static int out_flush(struct out *out, struct err *err)
 	if (used == 0)
 		return 0;
 	if (out->sent_bytes == 0) {
-		struct erofs_super super = {.blocks = (uint32_t)plan->blocks,
-			.root_nid = (uint16_t)plan->inodes[0].nid,
-			.inode_count = plan->inode_count,
-			.build_time = plan->options.timestamp};
+		struct erofs_super super = describe_super(plan);
 
-		memcpy(super.uuid, plan->options.uuid, sizeof(super.uuid));
 		erofs_super_format(&super, piece);
 	}
 	out->current ^= 1;
@@ -457,6 +679,72 @@ static int out_content(
 		n -= step;
 	}
 	return 0;
+}
+
+/* Blocks that a cluster of so many blocks becomes. */
+static uint32_t cluster_blocks(const struct write_erofs *plan, size_t cluster, uint32_t whole)
+{
+	return plan->clusters[cluster] > 0 ? plan->clusters[cluster] : whole;
+}
+
+/* Appends the map of a compressed file: what is where. */
+static int out_map(struct out *out, const struct write_erofs_inode *inode, struct err *err)
+{
+	const struct write_erofs *plan = out->plan;
+	uint64_t head = head_size(inode), size = erofs_map_size(inode->size_bytes);
+	uint32_t left = (uint32_t)blocks_of(inode->size_bytes), at = inode->start_block;
+	AUTO_FREE unsigned char *map = malloc(size);
+	struct wr wr;
+	int rc;
+
+	if (map == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	wr = wr_init(map, size);
+	erofs_map_header_write(&wr, erofs_pack_algorithm(plan->options.pack));
+	for (size_t i = inode->first_cluster; left > 0; i++) {
+		uint32_t most = plan->options.cluster_bytes / EROFS_BLOCK_SIZE;
+		uint32_t whole = left < most ? left : most;
+		uint32_t blocks = cluster_blocks(plan, i, whole);
+
+		if (plan->clusters[i] > 0)
+			erofs_index_write(&wr, whole, blocks, at);
+		for (uint32_t k = 0; plan->clusters[i] == 0 && k < whole; k++)
+			erofs_index_write(&wr, 1, 1, at + k);
+		at += blocks;
+		left -= whole;
+	}
+	rc = out_bytes(out, NULL, round_up(head, 8) - head, err);
+	return rc != 0 ? rc : out_bytes(out, map, size, err);
+}
+
+/* Appends the clusters of a compressed file. */
+static int out_clusters(struct out *out, const struct write_erofs_inode *inode, struct err *err)
+{
+	const struct write_erofs *plan = out->plan;
+	struct tree_inode packed = {
+		.content = {.fd = plan->options.spool->fd, .off = inode->packed_off}};
+	const struct tree_node spooled = {
+		.name = inode->node->name, .parent = inode->node->parent, .inode = &packed};
+	uint32_t cluster_bytes = plan->options.cluster_bytes;
+	uint64_t from = 0;
+	size_t i = inode->first_cluster;
+	int rc = 0;
+
+	packed.content.size_bytes = (uint64_t)inode->packed_blocks * EROFS_BLOCK_SIZE;
+	for (uint64_t off = 0; rc == 0 && off < inode->size_bytes; off += cluster_bytes, i++) {
+		uint64_t left = inode->size_bytes - off;
+		uint64_t blocks = plan->clusters[i];
+
+		if (blocks > 0)
+			rc = out_content(out, &spooled, from, blocks * EROFS_BLOCK_SIZE, err);
+		else
+			rc = out_content(out, inode->node, off,
+				left < cluster_bytes ? left : cluster_bytes, err);
+		if (rc == 0)
+			rc = out_align(out, err);
+		from += blocks * EROFS_BLOCK_SIZE;
+	}
+	return rc;
 }
 
 /* Appends directory bytes [@off, @off + @n), where both are those of whole blocks or of the last
@@ -549,6 +837,8 @@ static int out_inode(
 		rc = out_bytes(out, head, wr.pos, err);
 	if (rc == 0)
 		rc = out_xattrs(out, inode, err);
+	if (rc == 0 && inode->compressed)
+		rc = out_map(out, inode, err);
 	if (rc == 0 && inode->inlined)
 		rc = out_data(out, inode, inode->size_bytes - tail, tail, err);
 	return rc;
@@ -565,7 +855,8 @@ static int out_all_data(struct out *out, bool files, struct err *err)
 
 		if ((inode->node->inode->type == TREE_FILE) != files)
 			continue;
-		rc = out_data(out, inode, 0, inode->size_bytes - tail, err);
+		rc = inode->compressed ? out_clusters(out, inode, err)
+				       : out_data(out, inode, 0, inode->size_bytes - tail, err);
 		if (rc == 0)
 			rc = out_align(out, err);
 		if (rc != 0)

@@ -12,6 +12,10 @@
  *
  * Regular files keep their tails out of the metadata unless asked otherwise: DAX maps whole blocks
  * only.
+ *
+ * Compression cuts files into clusters of one size, each compressed by itself (erofs-pack.h): in
+ * parallel, while the layout is planned, into a spool. A cluster that does not become smaller by a
+ * block stays as it is; so does a file without a cluster that does. Tails then go into the metadata.
  */
 #ifndef MKIMAGE_WRITE_EROFS_H
 #define MKIMAGE_WRITE_EROFS_H
@@ -22,13 +26,23 @@
 
 #include "formats/erofs.h"
 #include "lib/err.h"
+#include "lib/progress.h"
+#include "mkimage/erofs-pack.h"
 #include "mkimage/runs.h"
+#include "mkimage/spool.h"
 #include "mkimage/tree.h"
 
 struct write_erofs_options {
 	unsigned char uuid[EROFS_UUID_SIZE];
 	uint64_t timestamp; /* build time; inodes with this mtime can be compact */
 	bool inline_tails;  /* of regular files, where they fit: smaller, but not for DAX */
+	enum erofs_pack pack;
+	/* The rest is for what is compressed. */
+	int level;		/* 1..erofs_pack_level_max() */
+	uint32_t cluster_bytes; /* EROFS_PACK_CLUSTER_MIN..MAX, a power of 2 */
+	size_t threads;		/* 0: one per processor; never shows */
+	struct spool *spool; /* borrowed: holds the compressed bytes until the plan is done with */
+	const struct progress *progress; /* or NULL */
 };
 
 /*
@@ -50,12 +64,13 @@ struct write_erofs {
 	size_t inode_count;
 	uint64_t meta_bytes; /* where the last inode ends */
 	uint64_t blocks;     /* of the whole image: known before anything is written */
+	uint16_t *clusters;  /* owned: blocks of every cluster of every file, 0 when it is plain */
 };
 
 /*
  * Plans the image of @tree. Uses the inodes' `mark` until write_erofs_done(), so a tree has one
  * plan at a time. -EBADMSG with the path for what EROFS cannot hold; -EFBIG when the image would
- * have more than EROFS_BLOCKS_MAX blocks.
+ * have more than EROFS_BLOCKS_MAX blocks. Compression fails when reading a content or the spool does.
  */
 int write_erofs_plan(struct write_erofs *plan, const struct tree *tree,
 	const struct write_erofs_options *options, struct err *err) MUST_CHECK;

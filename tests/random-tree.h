@@ -56,6 +56,20 @@ static inline void *random_bytes(struct random_tree *r, size_t n)
 	return bytes;
 }
 
+/* Contents of which parts can be compressed: of every few kilobytes noise, a pattern or zeros. */
+static inline void *random_content(struct random_tree *r, size_t n)
+{
+	unsigned char *bytes = random_bytes(r, n);
+
+	for (size_t at = 0; bytes != NULL && at < n; at += 5000) {
+		size_t len = n - at < 5000 ? n - at : 5000, kind = bytes[at] % 4;
+
+		for (size_t i = 60; kind > 0 && i < len; i++)
+			bytes[at + i] = kind == 1 ? 0 : bytes[at + i % 60];
+	}
+	return bytes;
+}
+
 /* A name that no other node has; first bytes before and behind '.', and bytes that are no text. */
 static inline void random_name(struct random_tree *r, char ret[TREE_NAME_MAX + 1])
 {
@@ -168,8 +182,8 @@ static inline int random_node(struct random_tree *r, struct err *err)
 			r->tree, path, r->files[random_below(r, r->file_count)], TREE_REFUSE, err);
 	if (type == TREE_FILE) {
 		inode.content.size_bytes = RANDOM_OF(r, 0, 1, 31, 32, 100, 1000, 4000, 4064, 4095,
-			4096, 4097, 8160, 8192, 8193, 70000);
-		inode.content.mem = random_bytes(r, inode.content.size_bytes);
+			4096, 4097, 8160, 8192, 8193, 70000, 300001);
+		inode.content.mem = random_content(r, inode.content.size_bytes);
 	}
 	if (type == TREE_SYMLINK) {
 		inode.mode = 0777;

@@ -1,8 +1,8 @@
 /*
  * Test trees as images, and as listings to compare with what other programs find in those images.
  *
- *   image-tree erofs SEED FILE [inline]
- *       writes the tree of SEED as EROFS, and its listing on stdout
+ *   image-tree erofs SEED FILE [inline|PACK]
+ *       writes the tree of SEED as EROFS, and its listing on stdout; PACK is ALGORITHM[:LEVEL[:CLUSTER[:THREADS]]]
  *   image-tree ext4 SEED FILE
  *       the same as ext4, long attributes cut
  *   image-tree ext4-size FILES KIB FILE
@@ -12,7 +12,7 @@
  *   image-tree disk SEED FILE THREADS [LAYOUT [FS [KEY CERTIFICATE]]]
  *       writes a disk (kata-mbr and erofs unless named), and on stdout, a line each: its verity
  *       parameters, blocks of the file system, hash blocks, sha256
- *   image-tree pack TAR FILE LAYOUT FS
+ *   image-tree pack TAR FILE LAYOUT FS [PACK]
  *       a disk from a tar archive, any time in it replaced; prints its verity parameters
  *   image-tree hash DATA TREE
  *       the hash tree of a file of any size, without salt; prints the root hash
@@ -272,10 +272,35 @@ static int to_file(void *arg, const void *data, size_t n, struct err *err)
 	return 0;
 }
 
-static int write_tree(const struct tree *tree, const char *path, bool inline_tails, struct err *err)
+/* ALGORITHM[:LEVEL[:CLUSTER[:THREADS]]] */
+struct pack {
+	enum erofs_pack algorithm;
+	int level;
+	uint32_t cluster_bytes;
+	size_t threads;
+};
+
+static int parse_pack(const char *text, struct pack *ret, struct err *err)
 {
+	char name[16];
+	unsigned level = 0, cluster = EROFS_PACK_CLUSTER_DEFAULT, threads = 0;
+
+	if (sscanf(text, "%15[a-z0-9]:%u:%u:%u", name, &level, &cluster, &threads) < 1 ||
+		!erofs_pack_parse(name, &ret->algorithm))
+		return err_fail(err, -EINVAL, "%s: no such compression", text);
+	ret->level = level > 0 ? (int)level : erofs_pack_level_default(ret->algorithm);
+	ret->cluster_bytes = cluster;
+	ret->threads = threads;
+	return 0;
+}
+
+static int write_tree(const struct tree *tree, const char *path, const char *how, struct err *err)
+{
+	bool inline_tails = how != NULL && strcmp(how, "inline") == 0;
 	struct write_erofs_options options = {
 		.timestamp = RANDOM_TREE_TIME, .inline_tails = inline_tails};
+	SPOOL_AUTO spool = {.fd = -1};
+	struct pack pack;
 	AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	struct file file = {.fd = fd, .path = path};
 	WRITE_EROFS_AUTO plan = {0};
@@ -284,6 +309,15 @@ static int write_tree(const struct tree *tree, const char *path, bool inline_tai
 	if (fd < 0)
 		return err_sys(err, "%s", path);
 	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
+	if (how != NULL && !inline_tails) {
+		if (parse_pack(how, &pack, err) != 0 || spool_init(&spool, "/tmp", err) != 0)
+			return err->code;
+		options.pack = pack.algorithm;
+		options.level = pack.level;
+		options.cluster_bytes = pack.cluster_bytes;
+		options.threads = pack.threads;
+		options.spool = &spool;
+	}
 	rc = write_erofs_plan(&plan, tree, &options, err);
 	if (rc == 0)
 		rc = write_erofs_emit(&plan, to_file, &file, err);
@@ -301,7 +335,7 @@ static int verb_erofs(char **args, struct err *err)
 		rc = random_tree_fill(&tree, strtoull(args[0], NULL, 10), err);
 	if (rc != 0)
 		return rc;
-	return write_tree(&tree, args[1], args[2] != NULL, err);
+	return write_tree(&tree, args[1], args[2], err);
 }
 
 /* What an inode and one block can hold. */
@@ -392,7 +426,7 @@ static int verb_big(char **args, struct err *err)
 		rc = tree_add(&tree, "big", &inode, TREE_REFUSE, NULL, err);
 	if (rc == 0)
 		rc = tree_add(&tree, "c", &behind, TREE_REFUSE, NULL, err);
-	return rc != 0 ? rc : write_tree(&tree, args[0], false, err);
+	return rc != 0 ? rc : write_tree(&tree, args[0], NULL, err);
 }
 
 static int verb_disk(char **args, struct err *err)
@@ -453,6 +487,7 @@ static int verb_pack(char **args, struct err *err)
 	SPOOL_AUTO spool = {.fd = -1};
 	char params[VERITY_PARAMS_TEXT_MAX];
 	struct disk_result result;
+	struct pack pack = {0};
 	AUTO_CLOSE int tar = -1;
 	TREE_AUTO tree = {0};
 	uint64_t size;
@@ -472,6 +507,13 @@ static int verb_pack(char **args, struct err *err)
 		rc = source_archive_apply(
 			&archive, args[0], SOURCE_DIRS_REPLACE, "tar", &tree, err);
 	tree_set_mtimes(&tree, RANDOM_TREE_TIME);
+	if (rc == 0 && args[4] != NULL)
+		rc = parse_pack(args[4], &pack, err);
+	options.pack = pack.algorithm;
+	options.pack_level = pack.level;
+	options.cluster_bytes = pack.cluster_bytes;
+	options.threads = pack.threads;
+	options.spool = &spool;
 	if (rc == 0)
 		rc = disk_write(fd, args[1], &tree, &options, &result, err);
 	if (rc != 0)
@@ -700,7 +742,7 @@ int main(int argc, char **argv)
 		{"ext4-size", 3, 3, verb_ext4_size},
 		{"big", 1, 1, verb_big},
 		{"disk", 3, 7, verb_disk},
-		{"pack", 4, 4, verb_pack},
+		{"pack", 4, 5, verb_pack},
 		{"hash", 2, 2, verb_hash},
 		{"verity", 4, 4, verb_verity},
 		{"list", 1, 1, verb_list},
