@@ -4,8 +4,10 @@
 # the CC protocol as they do by a TPM, the log comes to the RTMR1 and RTMR2 that assay measure tdx says. Stubs, GRUBs and shims
 # are Debian's, unpacked, not installed.
 . "$(dirname "$0")/../tap.sh"
-# shellcheck source=tests/oracle/oracle.sh disable=SC2154
+# shellcheck source=tests/oracle/oracle.sh
 . "$(dirname "$0")/oracle.sh"
+# shellcheck source=tests/oracle/debian.sh disable=SC2154
+. "$(dirname "$0")/debian.sh"
 COMPARE=$BUILD/tests/oracle/boot-disk
 
 give_up() {
@@ -13,7 +15,7 @@ give_up() {
 	done_testing
 }
 
-for program in qemu-system-x86_64 swtpm musl-gcc cpio xxd mformat mcopy mmd sfdisk objcopy objdump apt-get dpkg-deb; do
+for program in qemu-system-x86_64 swtpm musl-gcc cpio xxd mformat mcopy mmd sfdisk objcopy objdump; do
 	command -v $program >/dev/null || give_up "no $program here"
 done
 [ -x "$COMPARE" ] || give_up "no $COMPARE"
@@ -25,31 +27,10 @@ done
 
 # --- what is booted ---
 
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep '/debian/*$' | head -n 1)
-
-apt() {
-	apt-get -q -o Dir::Etc::sourcelist="$oracle_dir/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-		-o Dir::State::lists="$oracle_dir/lists" -o Dir::State::status="$oracle_dir/status" -o Dir::Cache="$oracle_dir/cache" \
-		-o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
-}
-
-# unpack SUITE PACKAGE...: into $oracle_dir/root.
-unpack() {
-	suite=$1
-	shift
-	mkdir -p "$oracle_dir/lists/partial" "$oracle_dir/cache/archives/partial" "$oracle_dir/root" && : >"$oracle_dir/status" &&
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$oracle_dir/sources.list" &&
-		apt update && (cd "$oracle_dir" && apt download "$@") &&
-		for deb in "$oracle_dir"/*.deb; do
-			dpkg-deb -x "$deb" "$oracle_dir/root" || return 1
-		done && rm -rf "$oracle_dir/cache" "$oracle_dir/lists"
-}
-
-oracle_dir=$ORACLES/boot-bookworm
-oracle_once unpack bookworm systemd-boot-efi || give_up "$oracle_why"
+oracle_debian boot-bookworm bookworm systemd-boot-efi || give_up "$oracle_why"
 stub_252=$oracle_dir/root/usr/lib/systemd/boot/efi/linuxx64.efi.stub
-oracle_dir=$ORACLES/boot-trixie
-oracle_once unpack trixie systemd-boot-efi grub-efi-amd64-signed shim-signed || give_up "$oracle_why"
+oracle_debian boot-trixie trixie systemd-boot-efi grub-efi-amd64-signed shim-signed shim-unsigned shim-helpers-amd64-signed ||
+	give_up "$oracle_why"
 stub_257=$oracle_dir/root/usr/lib/systemd/boot/efi/linuxx64.efi.stub
 grub=$oracle_dir/root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed
 shim=$oracle_dir/root/usr/lib/shim/shimx64.efi.signed
