@@ -11,6 +11,19 @@
  *   44 | 4  | reserved
  *   48 | -  | program
  *      | 96 or 392 | key, then the signature
+ *
+ * td-shim's volumes are not what the PI specification has: the checksum of a volume's header covers its first 56 bytes
+ * alone, and a large file or section has its size in 32 bits. They are read as td-shim reads them.
+ *
+ *   volume                                    file
+ *   0  | 16 | zeros                           0  | 16 | GUID
+ *   32 | 8  | bytes of the volume             16 | 2  | checksums
+ *   40 | 4  | "_FVH"                          18 | 1  | type
+ *   48 | 2  | bytes of the header             19 | 1  | attributes, bit 0: large
+ *   50 | 2  | checksum                        20 | 3  | bytes of the file; a large one has them at 24
+ *   55 | 1  | revision 2                      23 | 1  | state 7
+ *
+ *   section: 0 | 3 | bytes, 0xffffff: at 4; 3 | 1 | type
  */
 #include "measure/td-shim-image.h"
 
@@ -24,6 +37,12 @@
 #define GUID_ANCHOR    "77a2742e-9340-4ac9-8f85-b7b978580021"
 #define GUID_KEY       "be8f65a3-a83b-415c-a1fb-f78e105e824e"
 #define GUID_SIGNED    "fcf2d558-9df5-4f4d-b0d7-3e4b798ab066"
+#define VOLUME_ALIGN   4096
+#define VOLUME_HEADER  56
+#define REVISION       2
+#define FILE_HEADER    24
+#define FILE_LARGE     0x01
+#define FILE_SUM       0xb1 /* of a good header: its state and the fixed checksum of contents */
 #define TYPE_RAW       0x01
 #define TYPE_DXE_CORE  0x05
 #define SECTION_PE32   0x10
@@ -44,32 +63,94 @@ int td_shim_is_uefi(const void *image, size_t len, bool *ret, struct err *err)
 	return rc;
 }
 
-struct image {
-	const unsigned char *data; /* borrowed */
-	size_t len;
-	struct ffs ffs;
+/* Whether a volume of td-shim's starts at @at; *@ret is what is in it, *@ret_size its size. */
+static bool volume_at(const struct rd *image, uint64_t at, struct rd *ret, uint64_t *ret_size)
+{
+	struct rd header = rd_at(image, at, VOLUME_HEADER), rd = header;
+	const unsigned char *magic;
+	uint16_t header_size, sum = 0;
+	uint8_t revision;
+
+	rd_skip(&rd, 32);
+	*ret_size = rd_le64(&rd);
+	magic = rd_bytes(&rd, 4);
+	if (magic == NULL || memcmp(magic, "_FVH", 4) != 0)
+		return false;
+	rd_skip(&rd, 4);
+	header_size = rd_le16(&rd);
+	rd_skip(&rd, 5);
+	revision = rd_u8(&rd);
+	while (rd_left(&header) >= 2)
+		sum = (uint16_t)(sum + rd_le16(&header));
+	if (revision != REVISION || sum != 0 || header_size < VOLUME_HEADER ||
+		header_size > *ret_size)
+		return false;
+	*ret = rd_at(image, at + header_size, *ret_size - header_size);
+	return !ret->bad;
+}
+
+struct file {
+	const unsigned char *guid;
+	uint8_t type;
+	struct td_shim_bytes contents;
 };
 
-static void image_done(struct image *image)
+/* The file at *@at of a volume's contents, which moves behind it. False at the end, where td-shim stops reading too. */
+static bool next_file(const struct rd *volume, uint64_t *at, struct file *ret)
 {
-	ffs_done(&image->ffs);
+	struct rd rd = rd_at(volume, *at, *at <= volume->len ? volume->len - *at : UINT64_MAX);
+	struct rd header = rd;
+	uint8_t attributes, sum = 0;
+	uint64_t size;
+
+	ret->guid = rd_bytes(&rd, GUID_SIZE);
+	rd_skip(&rd, 2);
+	ret->type = rd_u8(&rd);
+	attributes = rd_u8(&rd);
+	size = rd_le16(&rd);
+	size |= (uint64_t)rd_u8(&rd) << 16;
+	rd_skip(&rd, 1);
+	if ((attributes & FILE_LARGE) != 0)
+		size = rd_le32(&rd);
+	while (!rd.bad && header.pos < rd.pos)
+		sum = (uint8_t)(sum + rd_u8(&header));
+	if (rd.bad || size < rd.pos || size > rd.len || sum != FILE_SUM)
+		return false;
+	ret->contents = (struct td_shim_bytes){rd.base + rd.pos, (size_t)size - rd.pos};
+	*at = (*at + size + 7) & ~7ull;
+	return true;
 }
 
-/* Whether a file is in the image itself: unpacked ones are gone when the volumes are. */
-static bool is_inside(const struct image *image, const struct ffs_file *file)
+/* Finds files of @type in all volumes, of the GUID @guid unless that is NULL; returns how many there are, the last in @ret. */
+static size_t find_files(
+	const struct rd *image, uint8_t type, const char *guid, struct td_shim_bytes *ret)
 {
-	return file->data >= image->data && file->data <= image->data + image->len;
-}
+	size_t found = 0;
+	uint64_t at = 0;
 
-static const struct ffs_file *find_anchor(const struct image *image)
-{
-	const struct ffs_file *file = ffs_find(&image->ffs, GUID_ANCHOR);
+	while (at < image->len) {
+		struct rd volume;
+		uint64_t size, in = 0;
+		struct file file;
 
-	return file != NULL && file->type == TYPE_RAW && is_inside(image, file) ? file : NULL;
+		if (!volume_at(image, at, &volume, &size)) {
+			at += VOLUME_ALIGN;
+			continue;
+		}
+		while (next_file(&volume, &in, &file)) {
+			if (file.type != type || (guid != NULL && !guid_is(file.guid, guid)))
+				continue;
+			*ret = file.contents;
+			found++;
+		}
+		at += (size + VOLUME_ALIGN - 1) & ~(uint64_t)(VOLUME_ALIGN - 1);
+	}
+	return found;
 }
 
 /* The first section of type PE32 in a file that consists of sections. */
-static int find_program(const struct ffs_file *file, struct td_shim_bytes *ret, struct err *err)
+static int find_program(
+	const struct td_shim_bytes *file, struct td_shim_bytes *ret, struct err *err)
 {
 	struct rd sections = rd_init(file->data, file->len);
 	uint64_t at = 0;
@@ -95,8 +176,8 @@ static int find_program(const struct ffs_file *file, struct td_shim_bytes *ret, 
 }
 
 /* Refuses a key that is not the one of the configuration volume. */
-static int check_key(
-	const struct ffs_file *anchor, const unsigned char *key, size_t key_size, struct err *err)
+static int check_key(const struct td_shim_bytes *anchor, const unsigned char *key, size_t key_size,
+	struct err *err)
 {
 	struct rd rd = rd_init(anchor->data, anchor->len);
 	const unsigned char *guid = rd_bytes(&rd, 16);
@@ -118,11 +199,11 @@ static int check_key(
 	return rc;
 }
 
-static int open_signed(const struct image *image, struct td_shim_payload *payload, struct err *err)
+static int open_signed(const struct rd *image, struct td_shim_payload *payload, struct err *err)
 {
-	const struct ffs_file *anchor = find_anchor(image);
 	struct rd whole = rd_init(payload->program.data, payload->program.len);
 	struct rd rd = whole, key;
+	struct td_shim_bytes anchor;
 	uint32_t length, algorithm;
 	int rc;
 
@@ -137,49 +218,33 @@ static int open_signed(const struct image *image, struct td_shim_payload *payloa
 	key = rd_at(&whole, length, algorithm == ECDSA_P384 ? ECDSA_KEY_SIZE : RSA_KEY_SIZE);
 	if (key.bad)
 		return err_fail(err, -EBADMSG, "td-shim's payload: no key behind it");
-	if (anchor == NULL)
+	if (find_files(image, TYPE_RAW, GUID_ANCHOR, &anchor) != 1)
 		return err_fail(err, -EKEYREJECTED,
 			"td-shim refuses its payload: it is signed, and no key is trusted");
-	rc = check_key(anchor, key.base, key.len, err);
+	rc = check_key(&anchor, key.base, key.len, err);
 	if (rc != 0)
 		return rc;
 	payload->is_signed = true;
-	payload->trust_anchor = (struct td_shim_bytes){anchor->data, anchor->len};
+	payload->trust_anchor = anchor;
 	payload->program.data += SIGNED_HEADER;
 	payload->program.len = length - SIGNED_HEADER;
 	return 0;
 }
 
-/* The one file of a payload's type. */
-static int find_file(const struct image *image, const struct ffs_file **ret, struct err *err)
-{
-	const struct ffs_file *found = NULL;
-
-	for (size_t i = 0; i < image->ffs.count; i++) {
-		const struct ffs_file *file = &image->ffs.files[i];
-
-		if (file->type != TYPE_DXE_CORE || !is_inside(image, file))
-			continue;
-		if (found != NULL)
-			return err_fail(err, -ENOTSUP, "the image has more than one payload");
-		found = file;
-	}
-	*ret = found;
-	return found != NULL ? 0 : err_fail(err, -ENOTSUP, "the image has no payload of its own");
-}
-
 int td_shim_payload_find(
 	const void *image, size_t len, struct td_shim_payload *ret, struct err *err)
 {
-	__attribute__((cleanup(image_done))) struct image whole = {.data = image, .len = len};
+	struct rd whole = rd_init(image, len);
 	struct td_shim_payload payload = {.is_signed = false};
-	const struct ffs_file *file = NULL;
-	int rc = ffs_parse(image, len, &whole.ffs, err);
+	struct td_shim_bytes file;
+	size_t found = find_files(&whole, TYPE_DXE_CORE, NULL, &file);
+	int rc;
 
-	if (rc == 0)
-		rc = find_file(&whole, &file, err);
-	if (rc == 0)
-		rc = find_program(file, &payload.program, err);
+	if (found != 1)
+		return err_fail(err, -ENOTSUP, "%s",
+			found == 0 ? "the image has no payload of its own"
+				   : "the image has more than one payload");
+	rc = find_program(&file, &payload.program, err);
 	if (rc == 0 && payload.program.len >= GUID_SIZE &&
 		guid_is(payload.program.data, GUID_SIGNED))
 		rc = open_signed(&whole, &payload, err);

@@ -27,19 +27,20 @@ def sha384(data):
 
 
 def volume(files, size):
-    """A firmware volume of the files, each (GUID, type, contents)."""
+    """A firmware volume as td-shim's tools write it: the checksum is that of 56 bytes. Files are (GUID, type, contents)."""
     header = bytearray(bytes(16) + guid("5473c07a-3dcb-4dca-bd6f-1e9689e7349a") + struct.pack("<Q", size)
-                       + b"_FVH" + struct.pack("<IHHHBBIIII", 0x4feff, 72, 0, 0, 0, 2, size // PAGE, PAGE, 0, 0))
-    total = sum(struct.unpack("<36H", header)) & 0xffff
+                       + b"_FVH" + struct.pack("<IHHHBB", 0x4f6ff, 120, 0, 96, 0, 2))
+    total = sum(struct.unpack("<28H", header)) & 0xffff
     struct.pack_into("<H", header, 50, (0x10000 - total) & 0xffff)
-    body = bytes(header)
+    body = bytes(header) + struct.pack("<IIII", size // PAGE, PAGE, 0, 0)
+    body += (bytes(18) + b"\xf0\0" + (44).to_bytes(3, "little") + b"\x07").ljust(48, b"\0")
     for name, kind, contents in files:
         body += bytes(-len(body) % 8)
         length = 24 + len(contents)
         head = bytearray(guid(name) + struct.pack("<BBBB", 0, 0, kind, 0) + length.to_bytes(3, "little") + b"\0")
         head[16] = -sum(head) & 0xff
         head[17] = 0xaa
-        head[23] = 0xf8
+        head[23] = 0x07
         body += bytes(head) + contents
     return body.ljust(size, b"\xff")
 
