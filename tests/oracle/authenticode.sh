@@ -2,10 +2,8 @@
 # Authenticode digests: of signed images of Debian, the digest is the one that Microsoft or Debian signed, and pesign's; of images
 # that objcopy makes, pesign's.
 . "$(dirname "$0")/../tap.sh"
-# shellcheck source=tests/oracle/oracle.sh
+# shellcheck source=tests/oracle/oracle.sh disable=SC2154
 . "$(dirname "$0")/oracle.sh"
-# shellcheck source=tests/oracle/debian.sh disable=SC2154
-. "$(dirname "$0")/debian.sh"
 DIGEST=$BUILD/tests/oracle/authenticode
 
 for program in pesign sbattach openssl objcopy; do
@@ -14,7 +12,7 @@ for program in pesign sbattach openssl objcopy; do
 		done_testing
 	}
 done
-oracle_debian boot-trixie trixie systemd-boot-efi grub-efi-amd64-signed shim-signed shim-unsigned shim-helpers-amd64-signed || {
+oracle_debs trixie systemd-boot-efi grub-efi-amd64-signed shim-signed shim-unsigned shim-helpers-amd64-signed || {
 	skip "Authenticode digests" "$oracle_why"
 	done_testing
 }

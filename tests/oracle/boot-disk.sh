@@ -4,10 +4,8 @@
 # the CC protocol as they do by a TPM, the log comes to the RTMR1 and RTMR2 that assay measure tdx says. Stubs, GRUBs and shims
 # are Debian's, unpacked, not installed.
 . "$(dirname "$0")/../tap.sh"
-# shellcheck source=tests/oracle/oracle.sh
+# shellcheck source=tests/oracle/oracle.sh disable=SC2154
 . "$(dirname "$0")/oracle.sh"
-# shellcheck source=tests/oracle/debian.sh disable=SC2154
-. "$(dirname "$0")/debian.sh"
 COMPARE=$BUILD/tests/oracle/boot-disk
 
 give_up() {
@@ -27,9 +25,9 @@ done
 
 # --- what is booted ---
 
-oracle_debian boot-bookworm bookworm systemd-boot-efi || give_up "$oracle_why"
+oracle_debs bookworm systemd-boot-efi || give_up "$oracle_why"
 stub_252=$oracle_dir/root/usr/lib/systemd/boot/efi/linuxx64.efi.stub
-oracle_debian boot-trixie trixie systemd-boot-efi grub-efi-amd64-signed shim-signed shim-unsigned shim-helpers-amd64-signed ||
+oracle_debs trixie systemd-boot-efi grub-efi-amd64-signed shim-signed shim-unsigned shim-helpers-amd64-signed ||
 	give_up "$oracle_why"
 stub_257=$oracle_dir/root/usr/lib/systemd/boot/efi/linuxx64.efi.stub
 grub=$oracle_dir/root/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed
