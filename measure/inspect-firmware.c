@@ -12,6 +12,7 @@
 #include "measure/mrtd.h"
 #include "measure/profile-firmware.h"
 #include "measure/snp-image.h"
+#include "measure/td-shim-image.h"
 
 #define AT_VOLUME_MAGIC 40
 #define FOOTER_FROM_END 48
@@ -187,6 +188,28 @@ static int add_generation(const struct inspect_file *file, json_t *doc, struct e
 	return rc;
 }
 
+/* What td-shim would boot: its volumes are of its own kind. */
+static int add_td_shim(const struct inspect_file *file, json_t *doc, struct err *err)
+{
+	struct td_shim_payload payload;
+	unsigned char digest[SHA384_SIZE];
+	struct err why = {0};
+	json_t *row;
+	int rc;
+
+	if (td_shim_payload_find(file->data, file->len, &payload, &why) != 0)
+		return 0;
+	rc = digest_bytes(DIGEST_SHA384, payload.program.data, payload.program.len, digest, err);
+	row = inspect_object(doc, "td_shim_payload");
+	if (rc == 0)
+		rc = inspect_u64(row, "size_bytes", payload.program.len, err);
+	if (rc == 0)
+		rc = inspect_hex(row, "sha384", digest, sizeof(digest), err);
+	if (rc == 0)
+		rc = inspect_bool(row, "signed", payload.is_signed, err);
+	return rc == 0 && payload.is_signed ? inspect_u64(row, "svn", payload.svn, err) : rc;
+}
+
 /* One line of the listing: GUID, type, bytes, name. */
 static int list_file(const struct ffs_file *file, json_t *list, struct err *err)
 {
@@ -267,6 +290,8 @@ int inspect_firmware(const struct inspect_file *file, json_t *doc, struct err *e
 		rc = add_tdx(file, doc, err);
 	if (rc == 0)
 		rc = add_generation(file, doc, err);
+	if (rc == 0)
+		rc = add_td_shim(file, doc, err);
 	if (rc == 0)
 		rc = add_variables(file, doc, err);
 	return rc != 0 ? rc : add_volumes(file, doc, err);

@@ -6,7 +6,7 @@ demo_assay=$ASSAY
 . "$(dirname "$0")/../demo.sh"
 
 python3 "$TOP/tests/cli/inspect.py" "$T"
-python3 "$TOP/tests/oracle/td-shim.py" "$T" 1 >"$T/case"
+python3 "$TOP/tests/oracle/td-shim.py" "$T" 4 >"$T/case"
 ok "the files are made" test -s "$T/000.fd"
 # shows WHAT FILE LINE: the text has this line.
 shows() {
@@ -52,6 +52,7 @@ shows "a golden document" "$TOP/tests/data/golden.json" "schema assay-golden/1"
 shows "a JSON document" "$T/json" "fields b a"
 shows "firmware" "$T/000.fd" "kind firmware"
 shows "its metadata" "$T/000.fd" "  section type=TempMem data=0x0 data_size=0x0 gpa=0x820000 size=0x1000 attributes=-"
+shows "td-shim's payload" "$T/003.fd" "  signed yes"
 ok "firmware's files are listed" "$ASSAY" inspect "$T/000.fd" --list
 
 for name in quote4 report sev igvm uki initrd params json 000.fd; do
