@@ -25,10 +25,11 @@ static const struct release {
 	uint8_t processor_family; /* 1: other, 0xfe: see the second field */
 	uint64_t device_bytes;	  /* of memory, at most */
 } releases[] = {
-	{"7.2.", "pc-q35-7.2", 0x01, 16 * GIB},
+	{"7.2.", "pc-q35-7.2", 0x01, 16 * GIB},	    /* Debian 12's 7.2.22 */
 	{"10.0.", "pc-q35-10.0", 0xfe, 2048 * GIB}, /* Debian 13's 10.0.13 */
-	{"10.1.", "pc-q35-10.1", 0xfe, 2048 * GIB}, /* between two that agree */
-	{"10.2.", "pc-q35-10.2", 0xfe, 2048 * GIB}, /* between two that agree */
+	{"10.1.", "pc-q35-10.1", 0xfe, 2048 * GIB}, /* Ubuntu's 10.1.0 */
+	{"10.2.", "pc-q35-10.2", 0xfe, 2048 * GIB}, /* Ubuntu's 10.2.1 */
+	{"11.0.", "pc-q35-11.0", 0xfe, 2048 * GIB}, /* Ubuntu's 11.0.3 */
 	{"11.1.", "pc-q35-11.1", 0xfe, 2048 * GIB}, /* Debian's 11.1.3 */
 };
 
