@@ -22,7 +22,7 @@
 
 struct build_args {
 	const char *output, *cache, *lock, *variant;
-	const char *verity_key, *verity_cert, *kernel_config;
+	const char *verity_key, *verity_cert, *uki_key, *uki_cert, *kernel_config;
 	struct opt_list mirrors;
 	uint64_t threads;
 	bool fetch, force, quiet;
@@ -182,6 +182,8 @@ static int build_all(struct job *job, struct err *err)
 		.threads = (size_t)job->args->threads,
 		.verity_key = job->args->verity_key,
 		.verity_cert = job->args->verity_cert,
+		.uki_key = job->args->uki_key,
+		.uki_cert = job->args->uki_cert,
 		.kernel_config = job->args->kernel_config,
 		.progress = cli_progress(),
 		.warnings = &job->warnings,
@@ -206,6 +208,8 @@ static int check_args(const struct build_args *args, struct err *err)
 		return err_fail(err, -EINVAL, "build: -o DIR is missing");
 	if ((args->verity_key != NULL) != (args->verity_cert != NULL))
 		return err_fail(err, -EINVAL, "--verity-key and --verity-cert go together");
+	if ((args->uki_key != NULL) != (args->uki_cert != NULL))
+		return err_fail(err, -EINVAL, "--uki-key and --uki-cert go together");
 	if (args->threads > THREADS_MAX)
 		return err_fail(err, -EINVAL, "--threads: at most %d", THREADS_MAX);
 	return 0;
@@ -250,6 +254,10 @@ int cmd_build(int argc, char **argv)
 		{"quiet", 'q', OPT_FLAG, &args.quiet, NULL, "no summary"},
 		{"threads", 0, OPT_U64, &args.threads, "N", "threads (default: one per processor)"},
 		{"variant", 0, OPT_STR, &args.variant, "NAME", "a [variant.NAME] of the recipe"},
+		{"uki-cert", 0, OPT_STR, &args.uki_cert, "FILE",
+			"the certificate of --uki-key, in PEM"},
+		{"uki-key", 0, OPT_STR, &args.uki_key, "FILE",
+			"sign the unified kernel image for Secure Boot: an RSA key in PEM"},
 		{"verity-cert", 0, OPT_STR, &args.verity_cert, "FILE",
 			"the certificate of --verity-key, in PEM"},
 		{"verity-key", 0, OPT_STR, &args.verity_key, "FILE",

@@ -15,6 +15,7 @@
 #include "mkimage/check-secrets.h"
 #include "mkimage/check-units.h"
 #include "mkimage/disk.h"
+#include "mkimage/esp.h"
 #include "mkimage/kata-config.h"
 #include "mkimage/kernel-source.h"
 #include "mkimage/kernel.h"
@@ -25,9 +26,11 @@
 #include "mkimage/sources.h"
 #include "mkimage/spool.h"
 #include "mkimage/steps.h"
+#include "mkimage/uki.h"
 #include "mkimage/write-ext4.h"
 
 #define FIRMWARE_BYTES_MAX (64u << 20)
+#define OSREL_BYTES_MAX	   (64u << 10)
 
 /* What the steps of one build share. */
 struct build {
@@ -40,12 +43,24 @@ struct build {
 	struct disk_result disk;
 	struct runs runs;      /* of the disk */
 	struct sign_root sign; /* without a key: nothing is signed */
+	uint64_t esp_bytes;    /* of layout esp */
+	struct {
+		struct buf stub, kernel, initrd, osrel;
+		char *version;
+		struct sign_root sign;
+	} uki; /* what it is made of */
 };
 
 static void build_done(struct build *build)
 {
 	spool_done(&build->spool);
 	sign_root_done(&build->sign);
+	buf_done(&build->uki.stub);
+	buf_done(&build->uki.kernel);
+	buf_done(&build->uki.initrd);
+	buf_done(&build->uki.osrel);
+	free(build->uki.version);
+	sign_root_done(&build->uki.sign);
 	runs_done(&build->runs);
 	manifest_done(&build->manifest);
 }
@@ -164,6 +179,8 @@ static int disk_ids(const struct recipe *recipe, struct disk_options *ret, struc
 	if (rc == 0)
 		rc = derive_guid(recipe, "gpt-signature", &ret->guids.signature, err);
 	if (rc == 0)
+		rc = derive_guid(recipe, "gpt-esp", &ret->guids.esp, err);
+	if (rc == 0)
 		rc = derive_id(recipe, "disk-signature", id, err);
 	if (rc != 0)
 		return rc;
@@ -173,6 +190,83 @@ static int disk_ids(const struct recipe *recipe, struct disk_options *ret, struc
 		memcpy(ret->salt, recipe->rootfs.salt, sizeof(ret->salt));
 	else
 		rc = derive_id(recipe, "verity-salt", ret->salt, err);
+	return rc;
+}
+
+/* How Kata mounts a root of that type. */
+static const char *root_flags(const char *type)
+{
+	return strcmp(type, "ext4") == 0 ? "data=ordered,errors=remount-ro ro" : "ro";
+}
+
+/* What boots this build's kernel from a root with these parameters. */
+static int make_cmdline(const struct build *build, const struct verity_params *verity,
+	struct buf *ret, struct err *err)
+{
+	const char *append = build->recipe->append;
+	int rc;
+
+	verity_dm_create_write(verity, "/dev/vda1", "/dev/vda2", ret);
+	buf_fmt(ret, " root=/dev/dm-0 rootflags=%s rootfstype=%s",
+		root_flags(build->recipe->rootfs.type), build->recipe->rootfs.type);
+	if (append != NULL && *append != '\0')
+		buf_fmt(ret, " %s", append);
+	rc = buf_check(ret, err);
+	if (rc == 0 && ret->len > BUILD_CMDLINE_MAX)
+		rc = err_fail(err, -EINVAL,
+			"command line: %zu bytes, and the kernel reads no more than %d", ret->len,
+			BUILD_CMDLINE_MAX);
+	return rc;
+}
+
+static int make_uki(const struct build *build, const struct verity_params *verity, struct buf *ret,
+	struct err *err)
+{
+	BUF_AUTO cmdline = {0};
+	struct uki uki = {.stub = &build->uki.stub,
+		.kernel = &build->uki.kernel,
+		.initrd = &build->uki.initrd,
+		.osrel = &build->uki.osrel,
+		.uname = build->uki.version,
+		.sbat = build->recipe->uki.sbat,
+		.sign = build->uki.sign.key != NULL ? &build->uki.sign : NULL};
+	int rc = make_cmdline(build, verity, &cmdline, err);
+
+	uki.cmdline = buf_cstr(&cmdline);
+	return rc != 0 ? rc : uki_write(&uki, ret, err);
+}
+
+/* disk_options.esp */
+static int make_esp(void *arg, const struct verity_params *verity, uint64_t first_sector,
+	struct buf *ret, struct err *err)
+{
+	const struct build *build = arg;
+	struct esp esp = {.timestamp = build->recipe->timestamp,
+		.size_bytes = build->esp_bytes,
+		.first_sector = first_sector};
+	unsigned char id[SHA256_SIZE];
+	BUF_AUTO image = {0};
+	int rc = derive_id(build->recipe, "esp-volume", id, err);
+
+	memcpy(&esp.volume_id, id, sizeof(esp.volume_id));
+	if (rc == 0)
+		rc = make_uki(build, verity, &image, err);
+	return rc != 0 ? rc : esp_write(&esp, &image, ret, err);
+}
+
+/* Room for the image whatever the root's parameters will be. */
+static int plan_esp(struct build *build, struct disk_options *options, struct err *err)
+{
+	const struct verity_params longest = {
+		.salt_bytes = DISK_SALT_SIZE, .data_blocks = VERITY_DATA_BLOCKS_MAX};
+	BUF_AUTO image = {0};
+	int rc = make_uki(build, &longest, &image, err);
+
+	if (rc == 0)
+		rc = esp_size(image.len, &build->esp_bytes, err);
+	options->esp = make_esp;
+	options->esp_arg = build;
+	options->esp_bytes = build->esp_bytes;
 	return rc;
 }
 
@@ -200,6 +294,10 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 		options.sign = sign_root_json;
 		options.sign_arg = &build->sign;
 	}
+	if (options.layout == DISK_ESP)
+		rc = plan_esp(build, &options, err);
+	if (rc != 0)
+		return rc;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, "%s", path);
@@ -263,6 +361,19 @@ static int write_inventory(struct build *build, const struct tree *tree, struct 
 	return rc != 0 ? rc : write_buf(build, SBOM_CYCLONEDX_NAME, &cyclonedx, err);
 }
 
+/* The guest's own os-release(5), where it has one. */
+static int take_osrel(struct build *build, const struct tree *tree, struct err *err)
+{
+	const struct tree_node *node = tree_resolve(tree, "etc/os-release");
+
+	if (node == NULL)
+		node = tree_resolve(tree, "usr/lib/os-release");
+	if (node == NULL || node->inode->type != TREE_FILE)
+		return 0;
+	return read_content(
+		&node->inode->content, "os-release", OSREL_BYTES_MAX, &build->uki.osrel, err);
+}
+
 static int build_rootfs(struct build *build, struct err *err)
 {
 	TREE_AUTO tree = {0};
@@ -279,6 +390,8 @@ static int build_rootfs(struct build *build, struct err *err)
 	add_warnings(build, steps.warnings, steps.warning_count);
 	if (rc == 0)
 		rc = check_tree(build, &tree, err);
+	if (rc == 0 && build->recipe->uki.present)
+		rc = take_osrel(build, &tree, err);
 	if (rc == 0)
 		rc = write_disk(build, &tree, err);
 	if (rc == 0)
@@ -290,6 +403,28 @@ static int build_rootfs(struct build *build, struct err *err)
 	if (steps.agent.present)
 		manifest_agent(&build->manifest, steps.agent.sha256, steps.agent_is_stand_in);
 	return 0;
+}
+
+/* A member of the package of a set, or a file of the recipe. */
+static int read_part(struct build *build, const struct recipe_firmware *part, const char *set,
+	size_t max_bytes, struct buf *ret, struct err *err)
+{
+	TREE_AUTO tree = {0};
+	const struct tree_node *node;
+	int rc;
+
+	if (part->member == NULL)
+		return recipe_source_read(build->recipe, &part->source, max_bytes, ret, err);
+	rc = tree_init(&tree, err);
+	if (rc == 0)
+		rc = unpack_set(build, set, false, &tree, err);
+	if (rc != 0)
+		return rc;
+	node = tree_resolve(&tree, part->member);
+	if (node == NULL || node->inode->type != TREE_FILE)
+		return err_fail(
+			err, -EBADMSG, "%s: its package has no file /%s", set, part->member);
+	return read_content(&node->inode->content, part->member, max_bytes, ret, err);
 }
 
 static int build_initrd(struct build *build, const struct kernel *kernel, struct err *err)
@@ -311,6 +446,10 @@ static int build_initrd(struct build *build, const struct kernel *kernel, struct
 		rc = initrd_build(&spec, &initrd, err);
 	if (rc == 0)
 		rc = write_output(build, "initrd.img", initrd.data, initrd.len, err);
+	if (rc == 0 && recipe->uki.present) {
+		build->uki.initrd = initrd;
+		initrd = (struct buf){0};
+	}
 	if (rc == 0)
 		rc = digest_bytes(DIGEST_SHA256, initrd_init_elf, init_bytes, sha256, err);
 	if (rc != 0)
@@ -359,6 +498,24 @@ static void note_built(struct build *build, const struct kernel_build_result *bu
 						  "here\n");
 }
 
+/* The kernel and the stub for the image; the rest comes with the root. */
+static int begin_uki(struct build *build, struct kernel *kernel, struct err *err)
+{
+	const struct recipe_source *file = &build->recipe->uki.stub.source;
+	AUTO_FREE char *path = file->path != NULL ? recipe_source_path(build->recipe, file) : NULL;
+	int rc = read_part(
+		build, &build->recipe->uki.stub, "uki", UKI_STUB_MAX, &build->uki.stub, err);
+
+	if (rc == 0 && path != NULL)
+		rc = manifest_file(&build->manifest, "uki.stub", path, err);
+	build->uki.version = strdup(kernel->version);
+	if (rc == 0 && build->uki.version == NULL)
+		rc = err_fail(err, -ENOMEM, "out of memory");
+	build->uki.kernel = kernel->image;
+	kernel->image = (struct buf){0};
+	return rc;
+}
+
 static int build_kernel(struct build *build, struct err *err)
 {
 	TREE_AUTO tree = {0};
@@ -381,49 +538,23 @@ static int build_kernel(struct build *build, struct err *err)
 			"kernel %s: %zu findings in its configuration (manifest.json, "
 			"kernel.warnings)\n",
 			kernel.version, kernel.warning_count);
-	return build->recipe->kernel.initrd ? build_initrd(build, &kernel, err) : 0;
-}
-
-/* The firmware's bytes: a member of its package, or a file of the recipe. */
-static int read_firmware(struct build *build, const struct recipe_firmware *firmware,
-	struct buf *ret, struct err *err)
-{
-	TREE_AUTO tree = {0};
-	const struct tree_node *node;
-	char set[300];
-	int rc;
-
-	if (firmware->member == NULL)
-		return recipe_source_read(
-			build->recipe, &firmware->source, FIRMWARE_BYTES_MAX, ret, err);
-	snprintf(set, sizeof(set), "firmware.%s", firmware->name);
-	rc = tree_init(&tree, err);
-	if (rc == 0)
-		rc = unpack_set(build, set, false, &tree, err);
-	if (rc != 0)
-		return rc;
-	node = tree_resolve(&tree, firmware->member);
-	if (node == NULL || node->inode->type != TREE_FILE)
-		return err_fail(err, -EBADMSG, "firmware %s: its package has no file /%s",
-			firmware->name, firmware->member);
-	return read_content(&node->inode->content, firmware->member, FIRMWARE_BYTES_MAX, ret, err);
+	rc = build->recipe->kernel.initrd ? build_initrd(build, &kernel, err) : 0;
+	if (rc == 0 && build->recipe->uki.present)
+		rc = begin_uki(build, &kernel, err);
+	return rc;
 }
 
 static int build_firmware(
 	struct build *build, const struct recipe_firmware *firmware, struct err *err)
 {
 	BUF_AUTO bytes = {0};
-	char name[300];
-	int rc = read_firmware(build, firmware, &bytes, err);
+	char name[300], set[300];
+	int rc;
 
 	snprintf(name, sizeof(name), "firmware/%s.fd", firmware->name);
+	snprintf(set, sizeof(set), "firmware.%s", firmware->name);
+	rc = read_part(build, firmware, set, FIRMWARE_BYTES_MAX, &bytes, err);
 	return rc != 0 ? rc : write_output(build, name, bytes.data, bytes.len, err);
-}
-
-/* How Kata mounts a root of that type. */
-static const char *root_flags(const char *type)
-{
-	return strcmp(type, "ext4") == 0 ? "data=ordered,errors=remount-ro ro" : "ro";
 }
 
 /* For the kernel's own check of the root hash. */
@@ -436,28 +567,26 @@ static int write_signature(struct build *build, struct err *err)
 		       : write_output(build, "root_hash.p7s", signature.data, signature.len, err);
 }
 
-/* What boots this build's kernel. */
 static int write_cmdline(struct build *build, struct err *err)
 {
-	const char *append = build->recipe->append;
 	BUF_AUTO cmdline = {0};
-	int rc;
+	int rc = make_cmdline(build, &build->disk.verity, &cmdline, err);
 
-	verity_dm_create_write(&build->disk.verity, "/dev/vda1", "/dev/vda2", &cmdline);
-	buf_fmt(&cmdline, " root=/dev/dm-0 rootflags=%s rootfstype=%s",
-		root_flags(build->recipe->rootfs.type), build->recipe->rootfs.type);
-	if (append != NULL && *append != '\0')
-		buf_fmt(&cmdline, " %s", append);
-	rc = buf_check(&cmdline, err);
-	if (rc == 0 && cmdline.len > BUILD_CMDLINE_MAX)
-		rc = err_fail(err, -EINVAL,
-			"command line: %zu bytes, and the kernel reads no more than %d",
-			cmdline.len, BUILD_CMDLINE_MAX);
 	if (rc == 0)
 		rc = write_output(build, "cmdline", cmdline.data, cmdline.len, err);
 	if (rc == 0)
 		manifest_cmdline(&build->manifest, buf_cstr(&cmdline));
 	return rc;
+}
+
+static int write_uki(struct build *build, struct err *err)
+{
+	char name[300];
+	BUF_AUTO image = {0};
+	int rc = make_uki(build, &build->disk.verity, &image, err);
+
+	snprintf(name, sizeof(name), "%s.efi", build->recipe->name);
+	return rc != 0 ? rc : write_output(build, name, image.data, image.len, err);
 }
 
 /* What a Kata runtime is told. */
@@ -490,6 +619,8 @@ static int build_parameters(struct build *build, struct err *err)
 		rc = write_signature(build, err);
 	if (rc == 0 && build->recipe->kernel.present)
 		rc = write_cmdline(build, err);
+	if (rc == 0 && build->recipe->uki.present)
+		rc = write_uki(build, err);
 	return rc != 0 ? rc : write_kata_config(build, err);
 }
 
@@ -508,6 +639,8 @@ int build_image(const struct recipe *recipe, const struct lock *lock,
 
 	if (rc == 0 && options->verity_key != NULL)
 		rc = sign_root_load(&build.sign, options->verity_key, options->verity_cert, err);
+	if (rc == 0 && options->uki_key != NULL)
+		rc = sign_root_load(&build.uki.sign, options->uki_key, options->uki_cert, err);
 	if (rc == 0)
 		rc = manifest_begin(&build.manifest, recipe, lock, err);
 	if (rc == 0)

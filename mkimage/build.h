@@ -23,6 +23,7 @@ struct build_options {
 	const struct fetch_cache *cache;
 	size_t threads;			      /* 0: one per processor */
 	const char *verity_key, *verity_cert; /* both or neither: sign the root hash */
+	const char *uki_key, *uki_cert;	      /* both or neither: sign the unified kernel image */
 	const char *kernel_config; /* a resolved configuration other than the recipe's; or NULL */
 	const struct progress *progress;
 	struct buf *
@@ -30,7 +31,7 @@ struct build_options {
 };
 
 /*
- * Writes vmlinuz, initrd.img, rootfs.img, kernel_verity_params, root_hash, root_hash.p7s (with a key), cmdline and firmware/NAME.fd into @stage and makes the
+ * Writes vmlinuz, initrd.img, NAME.efi, rootfs.img, kernel_verity_params, root_hash, root_hash.p7s (with a key), cmdline and firmware/NAME.fd into @stage and makes the
  * manifest that names every input and output by sha256 (the caller's to release, and to write as manifest.json).
  */
 int build_image(const struct recipe *recipe, const struct lock *lock,

@@ -49,6 +49,7 @@ static const struct layout {
 	[DISK_GPT] = {"gpt", LABEL_GPT, MIB, {DISK_PART_ROOT, DISK_PART_VERITY}, 2},
 	[DISK_ONE_DISK] = {"one-disk", LABEL_GPT, MIB,
 		{DISK_PART_ROOT, DISK_PART_TREE, DISK_PART_VERITY}, 3},
+	[DISK_ESP] = {"esp", LABEL_GPT, MIB, {DISK_PART_ROOT, DISK_PART_TREE, DISK_PART_VERITY}, 3},
 	[DISK_RAW] = {"raw", LABEL_NONE, 0, {DISK_PART_ROOT, DISK_PART_TREE}, 2},
 };
 
@@ -340,6 +341,7 @@ static void gpt_partition(const struct disk *disk, const struct disk_result *res
 		[DISK_PART_TREE] = {GPT_TYPE_LINUX, "kata-verity"},
 		[DISK_PART_VERITY] = {GPT_TYPE_ROOT_X86_64_VERITY, "root-verity"},
 		[DISK_PART_SIGNATURE] = {GPT_TYPE_ROOT_X86_64_VERITY_SIG, "root-verity-sig"},
+		[DISK_PART_ESP] = {GPT_TYPE_ESP, "esp"},
 	};
 	const struct disk_part *part = &result->parts[i];
 	struct guid root, verity;
@@ -348,13 +350,15 @@ static void gpt_partition(const struct disk *disk, const struct disk_result *res
 		[DISK_PART_TREE] = &disk->options->guids.tree,
 		[DISK_PART_VERITY] = &verity,
 		[DISK_PART_SIGNATURE] = &disk->options->guids.signature,
+		[DISK_PART_ESP] = &disk->options->guids.esp,
 	};
 
 	gpt_root_ids(result->verity.root_hash, &root, &verity);
 	*ret = (struct gpt_partition){.id = *ids[part->kind],
 		.start_sector = part->off / GPT_SECTOR_SIZE,
 		.sector_count = part->size_bytes / GPT_SECTOR_SIZE,
-		.attributes = GPT_ATTRIBUTE_READ_ONLY};
+		/* Of an ESP, that bit is not defined. */
+		.attributes = part->kind == DISK_PART_ESP ? 0 : GPT_ATTRIBUTE_READ_ONLY};
 	guid_parse(kinds[part->kind].type, &ret->type);
 	strcpy(ret->name, kinds[part->kind].name);
 }
@@ -391,6 +395,7 @@ static int lay_out(const struct disk_options *options, const struct layout *layo
 		[DISK_PART_TREE] = whole_mib(geometry.tree_blocks),
 		[DISK_PART_VERITY] = whole_mib(1 + geometry.tree_blocks),
 		[DISK_PART_SIGNATURE] = MIB,
+		[DISK_PART_ESP] = options->esp_bytes,
 	};
 
 	if (rc != 0)
@@ -399,6 +404,8 @@ static int lay_out(const struct disk_options *options, const struct layout *layo
 		ret->parts[ret->part_count++].kind = layout->parts[i];
 	if (options->sign != NULL)
 		ret->parts[ret->part_count++].kind = DISK_PART_SIGNATURE;
+	if (options->layout == DISK_ESP)
+		ret->parts[ret->part_count++].kind = DISK_PART_ESP;
 	for (size_t i = 0; i < ret->part_count; i++) {
 		ret->parts[i].off = at;
 		ret->parts[i].size_bytes = sizes[ret->parts[i].kind];
@@ -446,6 +453,21 @@ static int write_signature(struct disk *disk, const struct disk_result *result, 
 	if (rc == 0 && text.len > DISK_SIGNATURE_MAX)
 		rc = err_fail(err, -EFBIG, "a signature of %zu bytes", text.len);
 	return rc != 0 ? rc : put(disk, text.data, text.len, err);
+}
+
+static int write_esp(struct disk *disk, const struct disk_part *part,
+	const struct disk_result *result, struct err *err)
+{
+	const struct disk_options *options = disk->options;
+	BUF_AUTO bytes = {0};
+	int rc = options->esp(
+		options->esp_arg, &result->verity, part->off / GPT_SECTOR_SIZE, &bytes, err);
+
+	if (rc == 0)
+		rc = buf_check(&bytes, err);
+	if (rc == 0 && bytes.len != part->size_bytes)
+		rc = err_fail(err, -EINVAL, "an EFI system partition of %zu bytes", bytes.len);
+	return rc != 0 ? rc : put(disk, bytes.data, bytes.len, err);
 }
 
 /* Hashes what stands in the file already, up to @end: a piece is read while the one before is
@@ -510,6 +532,9 @@ static int write_part(struct disk *disk, const struct root *root, const struct d
 		rc = write_super(disk, err);
 		if (rc == 0)
 			rc = write_tree(disk, err);
+		break;
+	case DISK_PART_ESP:
+		rc = write_esp(disk, part, ret, err);
 		break;
 	default:
 		rc = write_signature(disk, ret, err);
@@ -618,6 +643,9 @@ int disk_write(int fd, const char *what, const struct tree *tree,
 			"layout %s has no place for a signature, only a GPT has", layout->name);
 	if (options->pack != EROFS_PACK_NONE && options->fs != DISK_EROFS)
 		return err_fail(err, -EINVAL, "only EROFS can be compressed");
+	if (options->layout == DISK_ESP &&
+		(options->esp == NULL || options->esp_bytes == 0 || options->esp_bytes % MIB != 0))
+		return err_fail(err, -EINVAL, "layout esp without an EFI system partition");
 	rc = plan_root(&root, tree, options, err);
 	if (rc == 0)
 		rc = lay_out(options, layout, root.blocks, &result, err);

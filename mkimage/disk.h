@@ -6,6 +6,7 @@
  *   kata-dax   MBR, NVDIMM header; at 2 MiB the same       the same by virtio-pmem or NVDIMM
  *   gpt        GPT; p1 root; p2 root-verity                systemd's discoverable partitions
  *   one-disk   GPT; p1 root; p2 tree; p3 root-verity       serves both
+ *   esp        the same, and last an EFI system partition  firmware boots it
  *   raw        root; tree                                  no label at all
  *
  * "tree" is a bare dm-verity tree, "root-verity" a dm-verity super block and the same tree. In a
@@ -38,6 +39,7 @@ enum disk_layout {
 	DISK_KATA_DAX,
 	DISK_GPT,
 	DISK_ONE_DISK,
+	DISK_ESP,
 	DISK_RAW,
 };
 
@@ -63,6 +65,7 @@ struct disk_guids {
 	struct guid disk;
 	struct guid tree;
 	struct guid signature;
+	struct guid esp;
 };
 
 struct disk_options {
@@ -78,13 +81,18 @@ struct disk_options {
 	int pack_level;
 	uint32_t cluster_bytes;
 	struct spool *spool; /* borrowed; for compression */
-	uint64_t timestamp; /* of the file system; inodes with this mtime are smallest */
-	size_t threads;	    /* 0: one per processor */
+	uint64_t timestamp;  /* of the file system; inodes with this mtime are smallest */
+	size_t threads;	     /* 0: one per processor */
 	const struct progress *progress; /* or NULL */
 	/* Appends at most DISK_SIGNATURE_MAX bytes for a root hash; or NULL. GPT only. */
 	int (*sign)(void *arg, const unsigned char root_hash[SHA256_SIZE], struct buf *ret,
 		struct err *err);
 	void *sign_arg;
+	/* DISK_ESP: appends its partition's esp_bytes, a whole MiB, for the root that has been written. */
+	int (*esp)(void *arg, const struct verity_params *root, uint64_t first_sector,
+		struct buf *ret, struct err *err);
+	void *esp_arg;
+	uint64_t esp_bytes;
 	/* Where contents are, in blocks of p1: filled, ready for runs_find(); or NULL. */
 	struct runs *runs;
 };
@@ -94,6 +102,7 @@ enum disk_part_kind {
 	DISK_PART_TREE,
 	DISK_PART_VERITY, /* super block and tree */
 	DISK_PART_SIGNATURE,
+	DISK_PART_ESP,
 };
 
 struct disk_part {
@@ -101,7 +110,7 @@ struct disk_part {
 	uint64_t off, size_bytes;
 };
 
-#define DISK_PARTS_MAX 4
+#define DISK_PARTS_MAX 5
 
 struct disk_result {
 	struct verity_params verity;

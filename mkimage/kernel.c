@@ -29,7 +29,7 @@ static struct check_kernel_for purpose_of(const struct recipe *recipe)
 					      : CHECK_KERNEL_VERITY_DM_INIT,
 		.snp = launches(recipe, "snp"),
 		.tdx = launches(recipe, "tdx"),
-		.gpt = strcmp(recipe->layout, "one-disk") == 0,
+		.gpt = strncmp(recipe->layout, "kata-", 5) != 0,
 		.rootfs_type = recipe->rootfs.type,
 		.initrd_codec = recipe->kernel.compression,
 		.modules = (const char *const *)recipe->kernel.modules.items,

@@ -21,14 +21,18 @@
 
 size_t lock_set_count(const struct recipe *recipe)
 {
-	return 2 + recipe->firmware_count;
+	return 3 + recipe->firmware_count;
 }
 
 bool lock_set_at(const struct recipe *recipe, size_t i, struct lock_set *ret)
 {
-	const struct recipe_firmware *firmware = i >= 2 ? &recipe->firmware[i - 2] : NULL;
+	bool uki = i == 2 + recipe->firmware_count;
+	const struct recipe_firmware *firmware = i >= 2 && !uki ? &recipe->firmware[i - 2] : NULL;
 
-	if (firmware != NULL)
+	if (uki)
+		*ret = (struct lock_set){
+			.packages = &recipe->uki.stub.packages, .closure = LOCK_NAMED};
+	else if (firmware != NULL)
 		*ret = (struct lock_set){.packages = &firmware->packages, .closure = LOCK_NAMED};
 	else if (i == 1)
 		*ret = (struct lock_set){
@@ -38,7 +42,10 @@ bool lock_set_at(const struct recipe *recipe, size_t i, struct lock_set *ret)
 	if (firmware != NULL)
 		snprintf(ret->name, sizeof(ret->name), "firmware.%s", firmware->name);
 	else
-		snprintf(ret->name, sizeof(ret->name), "%s", i == 1 ? "kernel" : "rootfs");
+		snprintf(ret->name, sizeof(ret->name), "%s",
+			i == 1 ? "kernel"
+			: uki  ? "uki"
+			       : "rootfs");
 	return ret->packages->suite != NULL;
 }
 
@@ -342,7 +349,7 @@ int lock_check(const struct recipe *recipe, const struct lock *lock, struct err 
 /* Whether the lines of @list name something of the sections that packages are resolved by. */
 static bool names_packages(const struct recipe_strings *list)
 {
-	static const char *const sections[] = {"packages", "suite", "kernel", "firmware"};
+	static const char *const sections[] = {"packages", "suite", "kernel", "firmware", "uki"};
 
 	for (size_t i = 0; i < list->count; i++) {
 		size_t n = strcspn(list->items[i], ".=");

@@ -1,9 +1,11 @@
-/* [kernel] of a recipe (recipe.h): where the kernel comes from, and who sets dm-verity up. */
+/* [kernel] and [uki] of a recipe (recipe.h): where the kernel comes from, who sets dm-verity up, and what firmware starts. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
 #include "mkimage/recipe-read.h"
+
+#define SBAT_MAX 512
 
 static const struct recipe_word module_word = {
 	"a kernel module's name", LOWER UPPER DIGIT, LOWER UPPER DIGIT "_-", 1, 64};
@@ -122,4 +124,46 @@ void recipe_kernel_done(struct recipe_kernel *kernel)
 	free(kernel->build.config);
 	free(kernel->compression);
 	free(kernel->member);
+}
+
+static int read_sbat(const struct toml *value, void *dst, struct err *err)
+{
+	int rc = toml_read_string(value, dst, err);
+	const char *text = *(char **)dst;
+
+	if (rc != 0)
+		return rc;
+	for (const char *at = text; *at != '\0'; at++) {
+		if (*at != '\n' && (*at < 0x20 || *at > 0x7e))
+			return toml_fail(value, err, -EBADMSG, "sbat is printable ASCII");
+	}
+	if (strlen(text) == 0 || strlen(text) > SBAT_MAX || strncmp(text, "sbat,", 5) == 0)
+		return toml_fail(value, err, -EBADMSG,
+			"sbat is 1 to %d characters, without the line that names its version",
+			SBAT_MAX);
+	return 0;
+}
+
+static const struct toml_field uki_fields[] = {
+	{"stub", offsetof(struct recipe_uki, stub), recipe_read_part, true},
+	{"sbat", offsetof(struct recipe_uki, sbat), read_sbat, false},
+	TOML_FIELDS_END,
+};
+
+int recipe_read_uki(const struct toml *value, void *dst, struct err *err)
+{
+	struct recipe_uki *uki = &((struct recipe *)dst)->uki;
+
+	uki->present = true;
+	return toml_fields(value, uki_fields, uki, err);
+}
+
+void recipe_uki_done(struct recipe_uki *uki)
+{
+	free(uki->stub.packages.suite_name);
+	recipe_strings_done(&uki->stub.packages.install);
+	recipe_strings_done(&uki->stub.packages.exclude);
+	recipe_source_done(&uki->stub.source);
+	free(uki->stub.member);
+	free(uki->sbat);
 }

@@ -132,6 +132,10 @@ void recipe_xattrs_done(struct recipe_xattrs *xattrs);
 int recipe_read_package_or_list(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_kernel(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 void recipe_kernel_done(struct recipe_kernel *kernel);
+int recipe_read_uki(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+void recipe_uki_done(struct recipe_uki *uki);
+/* A member of a package, or a file with its sha256, into a struct recipe_firmware. */
+int recipe_read_part(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_dirs(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_files(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_joins(const struct toml *value, void *dst, struct err *err) MUST_CHECK;

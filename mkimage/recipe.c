@@ -41,7 +41,7 @@ static const struct recipe_word cpu_word = {
 static const char *const architectures[] = {"amd64", NULL};
 static const char *const root_types[] = {"erofs", "ext4", NULL};
 /* Those whose tree the recipe's initrd can use: alone in the second partition. */
-static const char *const layouts[] = {"kata-mbr", "kata-dax", "one-disk", NULL};
+static const char *const layouts[] = {"kata-mbr", "kata-dax", "one-disk", "esp", NULL};
 static const char *const tees[] = {"snp", "tdx", NULL};
 
 WORD_READER(distribution)
@@ -415,6 +415,13 @@ static const struct toml_field firmware_fields[] = {
 	{"sha256", offsetof(struct recipe_firmware, source), recipe_read_source_sha256, false},
 	TOML_FIELDS_END,
 };
+int recipe_read_part(const struct toml *value, void *dst, struct err *err)
+{
+	int rc = toml_fields(value, firmware_fields, dst, err);
+
+	return rc != 0 ? rc : finish_firmware(value, dst, err);
+}
+
 static const struct recipe_kind firmware_kind = RECIPE_KIND(firmware, firmware_count, .named = true,
 	.fields = firmware_fields, .finish = finish_firmware);
 static ITEMS_READER(firmware)
@@ -465,6 +472,7 @@ static const struct toml_field recipe_fields[] = {
 	{"suite", 0, recipe_read_suites, false},
 	{"packages", offsetof(struct recipe, packages), read_packages_section, false},
 	{"kernel", 0, recipe_read_kernel, false},
+	{"uki", 0, recipe_read_uki, false},
 	{"extension", offsetof(struct recipe, extension), read_extension, false},
 	{"kata", offsetof(struct recipe, kata), read_kata, false},
 	{"source", 0, read_imports, false},
@@ -508,6 +516,9 @@ static int resolve_suites(struct recipe *recipe, const struct toml *root, struct
 
 	if (rc == 0)
 		rc = resolve_suite(recipe, toml_get(root, "kernel"), &recipe->kernel.packages, err);
+	if (rc == 0 && recipe->uki.present)
+		rc = resolve_suite(recipe, toml_get(toml_get(root, "uki"), "stub"),
+			&recipe->uki.stub.packages, err);
 	for (size_t i = 0; rc == 0 && i < recipe->firmware_count; i++)
 		rc = resolve_suite(recipe, toml_get(firmware, recipe->firmware[i].name),
 			&recipe->firmware[i].packages, err);
@@ -578,7 +589,7 @@ static char *parent_of(const char *path)
 static int check_sections(const struct recipe *recipe, const struct toml *root, struct err *err)
 {
 	static const char *const guests[] = {
-		"kernel", "firmware", "launch", "command-line", "agent", "policy"};
+		"kernel", "uki", "firmware", "launch", "command-line", "agent", "policy"};
 	const struct toml *item;
 
 	for (size_t i = 0; recipe->extension.name != NULL && i < ARRAY_SIZE(guests); i++) {
@@ -594,6 +605,11 @@ static int check_sections(const struct recipe *recipe, const struct toml *root, 
 	if (recipe->launch_count > 0 && !recipe->kernel.present)
 		return toml_fail(toml_get(root, "launch"), err, -EBADMSG,
 			"launch without a kernel: there is nothing to measure");
+	if (recipe->uki.present && !recipe->kernel.present)
+		return toml_fail(toml_get(root, "uki"), err, -EBADMSG, "uki without a kernel");
+	if (strcmp(recipe->layout, "esp") == 0 && !recipe->uki.present)
+		return toml_fail(toml_get(root, "disk"), err, -EBADMSG,
+			"layout esp holds a unified kernel image, and there is no [uki]");
 	return 0;
 }
 
@@ -759,6 +775,7 @@ void recipe_done(struct recipe *recipe)
 	free(recipe->suites);
 	packages_done(&recipe->packages);
 	recipe_kernel_done(&recipe->kernel);
+	recipe_uki_done(&recipe->uki);
 	recipe_strings_done(&recipe->extension.provided);
 	recipe_strings_done(&recipe->rootfs.remove);
 	documents_done(recipe);

@@ -213,6 +213,13 @@ struct recipe_firmware {
 	struct recipe_source source;
 };
 
+/* [uki]: kernel, initrd and command line as one image that firmware starts. */
+struct recipe_uki {
+	bool present;
+	struct recipe_firmware stub; /* set "uki"; nameless */
+	char *sbat;		     /* lines of its own; NULL: as the specification has it */
+};
+
 /* [launch.snp], [launch.tdx]: the shapes that golden values are computed for. */
 struct recipe_launch {
 	char *tee;	/* "snp" or "tdx" */
@@ -255,6 +262,7 @@ struct recipe {
 	struct recipe_extension extension;
 	struct recipe_kata kata;
 	struct recipe_kernel kernel;
+	struct recipe_uki uki;
 	struct {
 		char *type; /* "erofs" or "ext4" */
 		bool has_salt;

@@ -188,7 +188,7 @@ static void check_sets(void)
 	struct lock_set set;
 
 	recipe_of(base, &recipe);
-	is_int((long long)lock_set_count(&recipe), 4, "sets");
+	is_int((long long)lock_set_count(&recipe), 5, "sets");
 	ok(lock_set_at(&recipe, 0, &set) && strcmp(set.name, "rootfs") == 0 &&
 			set.closure == LOCK_ALL && set.packages == &recipe.packages,
 		"the rootfs with all dependencies");
@@ -197,6 +197,7 @@ static void check_sets(void)
 			set.closure == LOCK_NAMED,
 		"firmware alone");
 	ok(!lock_set_at(&recipe, 3, &set), "no set for firmware from a file");
+	ok(!lock_set_at(&recipe, 4, &set) && strcmp(set.name, "uki") == 0, "no unified image");
 }
 
 /* A lock for @recipe with the given packages. */

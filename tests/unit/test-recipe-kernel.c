@@ -1,4 +1,4 @@
-/* mkimage/recipe-kernel: what [kernel] may say, and what contradicts itself. */
+/* mkimage/recipe-kernel: what [kernel] and [uki] may say, and what contradicts itself. */
 #include "mkimage/recipe.h"
 
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #define SHA256	"sha256 = \"" ZEROS "\"\n"
 #define PACKAGE "suite = \"x\"\npackage = \"linux\"\n"
 #define FILE_	"path = \"k\"\n" SHA256
+#define STUB	"[uki.stub]\npath = \"s\"\n" SHA256
 #define BUILD	"[kernel.build]\nconfig = \"c\"\nfragments = [\"a\", \"d/b\"]\n"
 
 static int parse(const char *text, struct recipe *ret, struct err *err)
@@ -35,6 +36,8 @@ static void test_taken(void)
 		FILE_,
 		FILE_ "member = \"boot/vmlinuz\"\nconfig = \"c\"\ninitrd = false\n",
 		FILE_ BUILD,
+		FILE_ "[uki]\nsbat = \"a,1,b\"\n" STUB "[disk]\nlayout = \"esp\"\n",
+		PACKAGE "[uki.stub]\nsuite = \"x\"\npackage = \"efi\"\nmember = \"s\"\n",
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
@@ -99,6 +102,15 @@ static void test_refused(void)
 		{PACKAGE "initrd = \"no\"\n", "initrd"},
 		{PACKAGE "version = \"6\"\n", "unknown key version"},
 		{FILE_ BUILD "jobs = 2\n", "unknown key jobs"},
+		{FILE_ "[uki]\n", "stub is missing"},
+		{FILE_ "[uki.stub]\npath = \"s\"\n", "sha256 is missing"},
+		{FILE_ "[uki.stub]\nsuite = \"x\"\npackage = \"efi\"\n", "member is missing"},
+		{FILE_ "[uki.stub]\nsuite = \"y\"\npackage = \"efi\"\nmember = \"s\"\n",
+			"there is no [suite.y]"},
+		{FILE_ "[uki]\nsbat = \"\"\n" STUB, "sbat is 1 to 512"},
+		{FILE_ "[uki]\nsbat = \"sbat,1\"\n" STUB, "without the line"},
+		{FILE_ "[uki]\nsbat = \"a\\tb\"\n" STUB, "printable"},
+		{FILE_ "[disk]\nlayout = \"esp\"\n", "there is no [uki]"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -111,10 +123,24 @@ static void test_refused(void)
 	}
 }
 
+static void test_no_kernel(void)
+{
+	static const char text[] =
+		"schema = \"assay-recipe/1\"\nname = \"t\"\narchitecture = \"amd64\"\n"
+		"timestamp = 77\n" STUB;
+	RECIPE_AUTO recipe = {0};
+	struct err err = {0};
+
+	ok(recipe_parse(text, strlen(text), "r", &recipe, &err) == -EBADMSG &&
+			strstr(err.msg, "uki without a kernel") != NULL,
+		"refused: an image without a kernel");
+}
+
 int main(void)
 {
 	test_taken();
 	test_values();
 	test_refused();
+	test_no_kernel();
 	return tap_done();
 }
