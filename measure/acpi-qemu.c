@@ -435,15 +435,18 @@ static void add_args(struct command_line *line, size_t *count, const char *const
 	*count += n;
 }
 
-/* The arguments after the program's name. Memory that is never touched need not be there: guests
- * may be larger than this host. */
+/*
+ * The arguments after the program's name. Memory that is never touched need not be there: guests
+ * may be larger than this host. The CPU is Intel's: with one of AMD's, which is TCG's own, QEMU
+ * moves memory above 4 GiB to 1 TiB when the PCI hole reaches as far.
+ */
 static void make_args(const struct acpi_machine *machine, struct command_line *line)
 {
 	const char *const all[] = {machine->qemu, "-machine",
 		"q35,smm=off,pic=off,memory-backend=ram", "-object", line->backend, "-accel", "tcg",
 		"-nodefaults", "-display", "none", "-S", "-chardev", "socket,id=qtest,fd=3",
 		"-qtest", "chardev:qtest", "-qtest-log", "/dev/null", "-m", line->memory, "-smp",
-		line->vcpus, "-cpu", "max,phys-bits=" ACPI_QEMU_PHYS_BITS};
+		line->vcpus, "-cpu", "max,vendor=GenuineIntel,phys-bits=" ACPI_QEMU_PHYS_BITS};
 	const char *const firmware[] = {"-bios", machine->firmware, "-trace", "fw_cfg_select",
 		"-chardev", "socket,id=qmp,fd=4", "-mon", "chardev=qmp,mode=control"};
 	size_t count = 0;
