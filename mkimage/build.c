@@ -270,6 +270,22 @@ static int plan_esp(struct build *build, struct disk_options *options, struct er
 	return rc;
 }
 
+/* The recipe was checked: what it does not say is the default. */
+static void set_compression(struct build *build, struct disk_options *options)
+{
+	const struct recipe *recipe = build->recipe;
+
+	if (!erofs_pack_parse(recipe->rootfs.compression, &options->pack))
+		return;
+	options->spool = &build->spool;
+	options->pack_level = (int)recipe->rootfs.compression_level;
+	options->cluster_bytes = recipe->rootfs.cluster_kib * 1024;
+	if (options->pack_level == 0)
+		options->pack_level = erofs_pack_level_default(options->pack);
+	if (options->cluster_bytes == 0)
+		options->cluster_bytes = EROFS_PACK_CLUSTER_DEFAULT;
+}
+
 static int write_disk(struct build *build, const struct tree *tree, struct err *err)
 {
 	AUTO_FREE char *path = io_stage_path(build->stage, "rootfs.img");
@@ -290,6 +306,7 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 		!disk_fs_parse(build->recipe->rootfs.type, &options.fs))
 		return err_fail(err, -EINVAL, "no disk of layout %s with %s", build->recipe->layout,
 			build->recipe->rootfs.type);
+	set_compression(build, &options);
 	if (build->sign.key != NULL && disk_layout_signs(options.layout)) {
 		options.sign = sign_root_json;
 		options.sign_arg = &build->sign;
@@ -308,6 +325,9 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 	manifest_disk(&build->manifest, &build->disk);
 	if (options.fs == DISK_EXT4)
 		manifest_tool(&build->manifest, "libext2fs", write_ext4_version(), NULL);
+	if (options.pack != EROFS_PACK_NONE)
+		manifest_tool(&build->manifest, erofs_pack_library(options.pack),
+			erofs_pack_version(options.pack), NULL);
 	return 0;
 }
 

@@ -21,6 +21,14 @@ static bool launches(const struct recipe *recipe, const char *tee)
 	return false;
 }
 
+/* What decompresses the root; NULL when nothing has to. */
+static const char *root_codec(const struct recipe *recipe)
+{
+	if (strcmp(recipe->rootfs.compression, "lz4hc") == 0)
+		return "lz4";
+	return strcmp(recipe->rootfs.compression, "zstd") == 0 ? "zstd" : NULL;
+}
+
 /* What the recipe makes of the kernel. */
 static struct check_kernel_for purpose_of(const struct recipe *recipe)
 {
@@ -31,6 +39,7 @@ static struct check_kernel_for purpose_of(const struct recipe *recipe)
 		.tdx = launches(recipe, "tdx"),
 		.gpt = strncmp(recipe->layout, "kata-", 5) != 0,
 		.rootfs_type = recipe->rootfs.type,
+		.rootfs_codec = root_codec(recipe),
 		.initrd_codec = recipe->kernel.compression,
 		.modules = (const char *const *)recipe->kernel.modules.items,
 		.module_count = recipe->kernel.modules.count,

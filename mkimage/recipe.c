@@ -10,6 +10,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
+#include "mkimage/erofs-pack.h"
 #include "mkimage/recipe-merge.h"
 #include "mkimage/recipe-read.h"
 #include "mkimage/source-archive.h"
@@ -40,6 +41,7 @@ static const struct recipe_word cpu_word = {
 
 static const char *const architectures[] = {"amd64", NULL};
 static const char *const root_types[] = {"erofs", "ext4", NULL};
+static const char *const root_compressions[] = {"none", "lz4hc", "zstd", NULL};
 /* Those whose tree the recipe's initrd can use: alone in the second partition. */
 static const char *const layouts[] = {"kata-mbr", "kata-dax", "one-disk", "esp", NULL};
 static const char *const tees[] = {"snp", "tdx", NULL};
@@ -54,6 +56,7 @@ LIST_READER(packages, read_package)
 LIST_READER(cpus, read_cpu)
 CHOICE_READER(architecture, architectures)
 CHOICE_READER(root_type, root_types)
+CHOICE_READER(root_compression, root_compressions)
 CHOICE_READER(layout, layouts)
 LINE_READER(description, DESCRIPTION_MAX)
 LINE_READER(append, APPEND_MAX)
@@ -166,6 +169,10 @@ static int read_salt(const struct toml *value, void *dst, struct err *err)
 
 static const struct toml_field rootfs_fields[] = {
 	{"type", offsetof(struct recipe, rootfs.type), read_root_type, false},
+	{"compression", offsetof(struct recipe, rootfs.compression), read_root_compression, false},
+	{"compression-level", offsetof(struct recipe, rootfs.compression_level), toml_read_u32,
+		false},
+	{"cluster-kib", offsetof(struct recipe, rootfs.cluster_kib), toml_read_u32, false},
 	{"salt", 0, read_salt, false},
 	{"remove", offsetof(struct recipe, rootfs.remove), read_patterns, false},
 	TOML_FIELDS_END,
@@ -571,6 +578,8 @@ static int set_defaults(struct recipe *recipe, struct err *err)
 	if (rc == 0)
 		rc = recipe_default(&recipe->rootfs.type, root_types[0], err);
 	if (rc == 0)
+		rc = recipe_default(&recipe->rootfs.compression, root_compressions[0], err);
+	if (rc == 0)
 		rc = recipe_default(&recipe->layout, layouts[0], err);
 	return rc != 0 ? rc : recipe_default(&recipe->append, "", err);
 }
@@ -583,6 +592,32 @@ static char *parent_of(const char *path)
 	if (slash == NULL)
 		return strdup(".");
 	return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* Whether the file system's compression is one that there is. */
+static int check_compression(const struct recipe *recipe, const struct toml *root, struct err *err)
+{
+	const struct toml *rootfs = toml_get(root, "rootfs");
+	uint32_t level = recipe->rootfs.compression_level, kib = recipe->rootfs.cluster_kib;
+	enum erofs_pack pack = EROFS_PACK_NONE;
+	bool none = !erofs_pack_parse(recipe->rootfs.compression, &pack) || pack == EROFS_PACK_NONE;
+
+	if (none && (level != 0 || kib != 0))
+		return toml_fail(rootfs, err, -EBADMSG,
+			"compression-level and cluster-kib are for what is compressed");
+	if (!none && strcmp(recipe->rootfs.type, "erofs") != 0)
+		return toml_fail(rootfs, err, -ENOTSUP, "only EROFS can be compressed");
+	if (!none && recipe->layout != NULL && strcmp(recipe->layout, "kata-dax") == 0)
+		return toml_fail(rootfs, err, -ENOTSUP,
+			"compressed files cannot be mapped, which is what kata-dax is for");
+	if (!none && level > (uint32_t)erofs_pack_level_max(pack))
+		return toml_fail(rootfs, err, -EBADMSG, "%s has levels from 1 to %d",
+			recipe->rootfs.compression, erofs_pack_level_max(pack));
+	if (kib != 0 && (kib < EROFS_PACK_CLUSTER_MIN / 1024 || (kib & (kib - 1)) != 0 ||
+				kib > EROFS_PACK_CLUSTER_MAX / 1024))
+		return toml_fail(rootfs, err, -EBADMSG, "cluster-kib is a power of 2 from %u to %u",
+			EROFS_PACK_CLUSTER_MIN / 1024, EROFS_PACK_CLUSTER_MAX / 1024);
+	return 0;
 }
 
 /* What cannot be beside one another. */
@@ -627,6 +662,8 @@ static int read_document(struct recipe *recipe, const struct recipe_merge *merge
 		rc = check_launches(recipe, root, err);
 	if (rc == 0)
 		rc = set_defaults(recipe, err);
+	if (rc == 0)
+		rc = check_compression(recipe, root, err);
 	return rc != 0 ? rc : check_sections(recipe, root, err);
 }
 
@@ -760,9 +797,9 @@ static void launches_done(struct recipe *recipe)
 void recipe_done(struct recipe *recipe)
 {
 	char *owned[] = {recipe->path, recipe->dir, recipe->variant, recipe->name, recipe->identity,
-		recipe->description, recipe->architecture, recipe->rootfs.type, recipe->layout,
-		recipe->append, recipe->extension.name, recipe->kata.directory,
-		recipe->kata.kernel_params};
+		recipe->description, recipe->architecture, recipe->rootfs.type,
+		recipe->rootfs.compression, recipe->layout, recipe->append, recipe->extension.name,
+		recipe->kata.directory, recipe->kata.kernel_params};
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
 		free(owned[i]);

@@ -265,6 +265,10 @@ struct recipe {
 	struct recipe_uki uki;
 	struct {
 		char *type; /* "erofs" or "ext4" */
+		/* Of EROFS (write-erofs.h): "none", "lz4hc" or "zstd"; level and size are 0
+		 * where the recipe does not say. */
+		char *compression;
+		uint32_t compression_level, cluster_kib;
 		bool has_salt;
 		unsigned char salt[SHA256_SIZE];
 		struct recipe_strings
