@@ -6,7 +6,8 @@
 
 #include "formats/cbor.h"
 
-#define VERSION 3
+#define VERSION	    3
+#define GCP_VERSION 1
 
 static void put_bytes(struct buf *to, const char *key, const void *bytes, size_t size)
 {
@@ -109,6 +110,13 @@ void dstack_snp_write(const struct dstack_snp *snp, struct buf *ret)
 		put_uint(ret, "size", snp->sections->sections[i].size_bytes);
 		put_uint(ret, "type", snp->sections->sections[i].type);
 	}
+}
+
+void dstack_gcp_write(const unsigned char uki[SHA256_SIZE], struct buf *ret)
+{
+	cbor_map(ret, 2);
+	put_uint(ret, "version", GCP_VERSION);
+	put_bytes(ret, "uki_auth", uki, SHA256_SIZE);
 }
 
 /* Pieces that are hashed one after the other. */

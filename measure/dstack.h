@@ -48,6 +48,9 @@ struct dstack_snp {
 
 void dstack_snp_write(const struct dstack_snp *snp, struct buf *ret);
 
+/* Appends measurement.gcp.cbor: the Authenticode digest of a unified kernel image, version 1. */
+void dstack_gcp_write(const unsigned char uki[SHA256_SIZE], struct buf *ret);
+
 /*
  * mr_aggregated: SHA-256 over all registers of a TDX guest and, when it is there, its MRCONFIGID with zeros for MROWNER
  * and MROWNERCONFIG; over launch digest and HOST_DATA of an SNP guest. False when the tuple does not pin all of them.

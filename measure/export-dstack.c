@@ -13,6 +13,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
+#include "measure/authenticode.h"
 #include "measure/direct.h"
 #include "measure/dstack.h"
 #include "measure/export.h"
@@ -374,6 +375,37 @@ static int put_snp(struct work *work, struct err *err)
 	return buf_check(out, err);
 }
 
+/* --- the unified kernel image, which GCP's virtual TPM measures --- */
+
+static int put_gcp(struct work *work, struct err *err)
+{
+	const json_t *outputs = json_object_get(work->manifest, "outputs");
+	struct golden_part part = {.path = NULL};
+	unsigned char digest[SHA256_SIZE];
+	char *name AUTO_FREE = NULL;
+	BUF_AUTO image = {0};
+	struct buf *out;
+	int rc;
+
+	if (asprintf(&name, "%s.efi", work->request->doc->name) < 0) {
+		name = NULL;
+		return err_fail(err, -ENOMEM, "out of memory");
+	}
+	if (json_object_get(outputs, name) == NULL)
+		return 0;
+	rc = golden_part(work->request->build, work->manifest, name, &part, err);
+	if (rc == 0)
+		rc = io_read_file(part.path, KERNEL_BYTES_MAX, &image, err);
+	free(part.path);
+	if (rc == 0)
+		rc = authenticode_digest(DIGEST_SHA256, image.data, image.len, digest, err);
+	out = rc == 0 ? export_file(work->outputs, "measurement.gcp.cbor", err) : NULL;
+	if (out == NULL)
+		return rc != 0 ? rc : -ENOMEM;
+	dstack_gcp_write(digest, out);
+	return buf_check(out, err);
+}
+
 /* --- the image directory --- */
 
 static int put_metadata(struct work *work, struct err *err)
@@ -407,8 +439,8 @@ static void put_sum(const unsigned char sha256[SHA256_SIZE], const char *name, s
 static int put_sums(struct work *work, unsigned char ret_digest[SHA256_SIZE], struct err *err)
 {
 	static const enum part parts[] = {PART_TDX, PART_KERNEL, PART_INITRD};
-	static const char *const made[] = {
-		"metadata.json", "measurement.tdx.cbor", "measurement.snp.cbor"};
+	static const char *const made[] = {"metadata.json", "measurement.tdx.cbor",
+		"measurement.snp.cbor", "measurement.gcp.cbor"};
 	char hex[HEX256];
 	BUF_AUTO sums = {0};
 	struct buf *out;
@@ -464,6 +496,8 @@ static int make_image(struct work *work, unsigned char ret_digest[SHA256_SIZE], 
 		rc = put_tdx(work, err);
 	if (rc == 0)
 		rc = put_snp(work, err);
+	if (rc == 0)
+		rc = put_gcp(work, err);
 	return rc == 0 ? put_sums(work, ret_digest, err) : rc;
 }
 

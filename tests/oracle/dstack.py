@@ -21,6 +21,36 @@ def read(path):
         return file.read()
 
 
+def authenticode(image):
+    """All but the checksum, the entry of the certificate table, and that table at the end."""
+    header = int.from_bytes(image[0x3C:0x40], "little") + 24
+    assert image[header:header + 2] == b"\x0b\x02"
+    table, size = (int.from_bytes(image[header + at:header + at + 4], "little") for at in (144, 148))
+    assert table == size == 0 or table + size == len(image)
+    body = image[:table] if table else image
+    padding = bytes(-len(body) % 8)
+    return hashlib.sha256(body[:header + 64] + body[header + 68:header + 144] + body[header + 152:] + padding).digest()
+
+
+def uki(directory):
+    """A kernel with an EFI stub stands for a unified kernel image."""
+    manifest = json.loads(read(f"{directory}/manifest.json"))
+    image = read(f"{directory}/vmlinuz")
+    with open(f"{directory}/{manifest['name']}.efi", "wb") as file:
+        file.write(image)
+    manifest["outputs"][f"{manifest['name']}.efi"] = manifest["outputs"]["vmlinuz"]
+    with open(f"{directory}/manifest.json", "w") as file:
+        file.write(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+
+def gcp(directory, build):
+    import cbor2
+    raw = read(f"{directory}/measurement.gcp.cbor")
+    document = cbor2.loads(raw)
+    assert cbor2.dumps(document) == raw and list(document) == ["version", "uki_auth"]
+    assert document == {"version": 1, "uki_auth": authenticode(read(f"{build}/vmlinuz"))}
+
+
 def image(source, to, words):
     os.makedirs(f"{to}/firmware")
     manifest = json.loads(read(f"{source}/manifest.json"))

@@ -84,6 +84,17 @@ fails 2 'another RTMR1: .* patches' "1 GiB of memory moves RTMR1 away from dstac
 	r dstack "$T/low.golden/golden.json" --build "$T/low" -o "$T/out"
 ok "2 GiB does not" r dstack "$T/two.golden/golden.json" --build "$T/two" --image-version 0.6.0 -o "$T/2g"
 same "and the documents are the same" "$(cat "$T/2g/digest.txt")" "$(cat "$T/image/digest.txt")"
+mkdir "$T/uki"
+cp -R "$T/good/." "$T/uki"
+python3 "$P" uki "$T/uki"
+"$ASSAY" golden "$T/uki" --target "$T/good.toml" -o "$T/uki.golden"
+ok "a unified kernel image" r dstack "$T/uki.golden/golden.json" --build "$T/uki" --image-version 0.6.0 -o "$T/gcp"
+same "is listed last" "$(sed -n '$s/.*  //p' "$T/gcp/sha256sum.txt")" measurement.gcp.cbor
+if oracle_python cbor2; then
+	ok "by its Authenticode digest" "$oracle_dir/bin/python" "$P" gcp "$T/gcp" "$T/uki"
+else
+	skip "by its Authenticode digest" "$oracle_why"
+fi
 image plain "" >/dev/null
 fails 2 'no dstack.rootfs_hash=' "not an image for dstack" r dstack "$T/plain.golden/golden.json" --build "$T/plain" -o "$T/out"
 image short " xdstack.rootfs_hash=$hash dstack.rootfs_hash=5" >/dev/null
