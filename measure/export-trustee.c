@@ -284,7 +284,7 @@ static int put_command(struct buf *out, const char *key, const json_t *value, st
 	else
 		snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(item));
 	buf_fmt(out,
-		"\"$KBS_CLIENT\" \"$@\" config --auth-private-key \"$KBS_ADMIN_KEY\" "
+		"\"$KBS_CLIENT\" \"$@\" config \"$option\" \"$secret\" "
 		"set-sample-reference-value %s %s%s%s\n",
 		key, text,
 		json_is_boolean(item)	? " --as-bool"
@@ -309,9 +309,14 @@ int export_trustee_script(
 		"#!/bin/sh\n"
 		"# Registers the reference values of %s with a KBS. Arguments are kbs-client's, "
 		"--url URL for one.\n"
-		"# KBS_ADMIN_KEY names the administrator's private key.\n"
+		"# KBS_ADMIN_TOKEN_FILE names the administrator's token or, for a kbs-client "
+		"before "
+		"June 2026,\n"
+		"# KBS_ADMIN_KEY the administrator's private key.\n"
 		"set -eu\n"
-		"KBS_CLIENT=${KBS_CLIENT:-kbs-client}\n",
+		"KBS_CLIENT=${KBS_CLIENT:-kbs-client}\n"
+		"option=--admin-token-file secret=${KBS_ADMIN_TOKEN_FILE:-}\n"
+		"[ -n \"$secret\" ] || option=--auth-private-key secret=$KBS_ADMIN_KEY\n",
 		request->doc->name);
 	json_object_foreach(values, key, value)
 	{

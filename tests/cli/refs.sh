@@ -56,6 +56,15 @@ if python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); t = d["tuples
 	fails 2 'strict: .*HOST_DATA' "Contrast has HOST_DATA elsewhere" r contrast "$T/anchor.json" --tee sev-snp --strict
 	fails 2 'refuses guest policy 0x130000' "a policy that Contrast refuses" r contrast "$T/policy.json"
 fi
+r trustee-script "$G" --tuple guest-smp1 -o "$T/register.sh"
+printf '#!/bin/sh\nprintf "%%s " "$@"\necho\n' >"$T/kbs-client"
+chmod +x "$T/kbs-client"
+register() { PATH=$T:$PATH sh "$T/register.sh" --url http://kbs | sed 's/ [0-9a-f]\{96\} / DIGEST /' | sed -n "$1"; }
+same "kbs-client with a token" "$(KBS_ADMIN_TOKEN_FILE=token register 1p)" \
+	"--url http://kbs config --admin-token-file token set-sample-reference-value snp_launch_measurement DIGEST "
+same "kbs-client with a key, as it was" "$(KBS_ADMIN_KEY=key register 2p)" \
+	"--url http://kbs config --auth-private-key key set-sample-reference-value snp_smt_allowed true --as-bool --as-single-value "
+fails 2 KBS_ADMIN_KEY "neither" sh "$T/register.sh"
 fails 2 'not any and not 96' "a short RTMR3" r c8s "$G" --tee tdx --rtmr3 11
 fails 2 'of tuples of TDX only' "RTMR3 on SNP" r c8s "$G" --tee sev-snp --rtmr3 any
 fails 2 'form c8s only' "another form is not read back" r csv --check "$T/policy.json"
