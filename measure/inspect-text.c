@@ -42,8 +42,7 @@ bool inspect_is_json(const struct inspect_file *file)
 {
 	size_t i = 0;
 
-	while (i < file->head_len && file->head[i] != 0 &&
-		strchr(" \t\r\n", file->head[i]) != NULL)
+	while (i < file->head_len && file->head[i] != 0 && strchr(" \t\r\n", file->head[i]) != NULL)
 		i++;
 	return i < file->head_len && (file->head[i] == '{' || file->head[i] == '[');
 }
