@@ -2,7 +2,6 @@
 # assay inspect: every kind of file, as text and as JSON, and every file that it refuses.
 # shellcheck disable=SC2154 # what demo.sh sets
 . "$(dirname "$0")/../tap.sh"
-demo_assay=$ASSAY
 . "$(dirname "$0")/../demo.sh"
 
 python3 "$TOP/tests/cli/inspect.py" "$T"
