@@ -46,6 +46,23 @@ static int check_empty(const struct tree *tree, const struct recipe *recipe, str
 	return 0;
 }
 
+/* What every guest of the image would share. */
+static int check_identity(const struct tree *tree, struct err *err)
+{
+	static const char *const paths[] = {"var/lib/dbus/machine-id",
+		"var/lib/systemd/random-seed", "var/lib/systemd/credential.secret"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		const struct tree_node *node = tree_find(tree, paths[i]);
+
+		if (node != NULL && node->inode->type == TREE_FILE &&
+			node->inode->content.size_bytes != 0)
+			return err_fail(err, -EKEYREJECTED, "/%s: is not empty (from %s)", paths[i],
+				origin_of(node));
+	}
+	return 0;
+}
+
 /* The permission that the recipe gives @node by one of its paths; NULL for none. */
 static const struct recipe_permission *find_permission(
 	const struct tree *tree, const struct recipe *recipe, const struct tree_node *node)
@@ -137,6 +154,8 @@ int check_rootfs(const struct tree *tree, const struct recipe *recipe, struct er
 
 	if (rc == 0)
 		rc = check_empty(tree, recipe, err);
+	if (rc == 0)
+		rc = check_identity(tree, err);
 	if (rc == 0 && recipe->agent.present && !recipe->policy.present)
 		rc = err_fail(
 			err, -EKEYREJECTED, "an agent without a [policy] allows every request");

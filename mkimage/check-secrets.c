@@ -19,6 +19,7 @@
 #define KEY_BLOCK      "PRIVATE KEY-----"
 #define KEY_LABEL_MAX  32 /* "ENCRYPTED ", "OPENSSH ", ... */
 #define KEY_BASE64_MIN 40
+#define LOGIN_MIN      16
 
 static const struct token {
 	const char *what;
@@ -93,6 +94,31 @@ static const char *find_key(const struct window *window)
 	return NULL;
 }
 
+/* "auth": "USER:PASSWORD in base64", "identitytoken": "...": what docker login and its like leave in config.json. */
+static const char *find_login(const struct window *window)
+{
+	static const char *const keys[] = {"\"auth\"", "\"identitytoken\"", "\"registrytoken\""};
+	const char *end = window->at + window->len;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		size_t n = strlen(keys[i]);
+
+		for (const char *at = window->at;
+			(at = memmem(at, (size_t)(end - at), keys[i], n)) != NULL; at++) {
+			const char *value = at + n;
+
+			while (value < end && value[0] != '\0' &&
+				strchr(" \t\r\n:", *value) != NULL)
+				value++;
+			if (value < end && *value == '"' &&
+				follows(value + 1, (size_t)(end - value) - 1, BASE64 "-_.",
+					LOGIN_MIN))
+				return at;
+		}
+	}
+	return NULL;
+}
+
 /* The path as a whole: not the beginning of a longer name. */
 static const char *find_path(const struct window *window, const char *dir)
 {
@@ -138,6 +164,9 @@ static int search_window(const struct search *search, const struct window *windo
 		if (at != NULL)
 			return found(search, tokens[i].what, at, window, err);
 	}
+	at = search->is_program ? NULL : find_login(window);
+	if (at != NULL)
+		return found(search, "registry credentials", at, window, err);
 	at = search->build_dir != NULL ? find_path(window, search->build_dir) : NULL;
 	return at != NULL ? found(search, "the path of the build", at, window, err) : 0;
 }

@@ -387,6 +387,21 @@ static int check_link(const struct check *check, const struct tree_node *node, s
 		path, node->inode->target, origin_of(node));
 }
 
+/* NAME.wants and its like count only where NAME is a unit. */
+static void check_wants(struct check *check, const char *dir)
+{
+	const char *dot = strrchr(dir, '.');
+	char name[TREE_NAME_MAX + 1];
+
+	if (dot == NULL || (strcmp(dot, ".wants") != 0 && strcmp(dot, ".requires") != 0 &&
+				   strcmp(dot, ".upholds") != 0))
+		return;
+	snprintf(name, sizeof(name), "%.*s", (int)(dot - dir), dir);
+	if (!is_implicit(name) && !is_there(check->tree, name))
+		buf_fmt(check->warnings, "/" UNIT_DIR "/%s: names %s, which is not there\n", dir,
+			name);
+}
+
 static int begin_dir(struct check *check, const struct tree_node *dir, bool is_top, struct err *err)
 {
 	int rc = 0;
@@ -394,6 +409,8 @@ static int begin_dir(struct check *check, const struct tree_node *dir, bool is_t
 	for (size_t i = 0; rc == 0 && dir != NULL && i < dir->child_count; i++) {
 		const struct tree_node *node = dir->children[i];
 
+		if (node->inode->type == TREE_DIR && is_top)
+			check_wants(check, node->name);
 		if (node->inode->type == TREE_DIR && is_top)
 			rc = begin_dir(check, node, false, err);
 		else

@@ -51,11 +51,25 @@ static const char *id_of(const struct toml *item)
 	return id != NULL && id->type == TOML_STRING ? id->u.string.data : NULL;
 }
 
-static bool same_scalar(const struct toml *a, const struct toml *b)
+static bool same_value(const struct toml *a, const struct toml *b);
+
+static bool same_items(const struct toml *a, const struct toml *b)
+{
+	for (size_t i = 0; i < a->u.list.count && i < b->u.list.count; i++) {
+		if (!same_value(a->u.list.items[i], b->u.list.items[i]))
+			return false;
+	}
+	return a->u.list.count == b->u.list.count;
+}
+
+/* Of what a recipe holds: strings, integers, booleans and lists of them. */
+static bool same_value(const struct toml *a, const struct toml *b)
 {
 	if (a->type != b->type)
 		return false;
 	switch (a->type) {
+	case TOML_ARRAY:
+		return same_items(a, b);
 	case TOML_STRING:
 		return a->u.string.len == b->u.string.len &&
 		       memcmp(a->u.string.data, b->u.string.data, a->u.string.len) == 0;
@@ -184,7 +198,7 @@ static int merge_value(const struct delta *delta, struct toml *base, struct toml
 		return merge_table(delta, there, item, name, err);
 	if (is_list(item) && is_list(there))
 		return merge_list(delta, there, item, name, err);
-	if (delta->strict && same_scalar(item, there))
+	if (delta->strict && same_value(item, there))
 		return toml_fail(item, err, -EBADMSG, "%.100s: changes nothing", name);
 	rc = toml_put(delta->doc, base, item, err);
 	return rc != 0 ? rc : note_changed(delta, name, NULL, err);

@@ -133,11 +133,15 @@ ln -s ../y.service "$P/x.service.wants/y.service"
 refuses '/usr/lib/systemd/system/y.service: ExecStart=/no is no executable file' 'a unit that a link wants'
 units a@.service '[Service]\nExecStart=/usr/bin/%%i\n'
 mkdir "$U/x.target.wants"
+: >"$U/x.target"
 ln -s /usr/lib/systemd/system/gone.service "$U/x.target.wants/gone.service"
 refuses '/x.target.wants/gone.service: leads to /usr/lib/systemd/system/gone.service, which is not there' 'a link that dangles'
 rm "$U/x.target.wants/gone.service"
 ln -s /nowhere/a@.service "$U/x.target.wants/a@b.service"
 says 'an instance goes by its name' ''
+rm -r "$U/x.target.wants"
+mkdir "$U/y.target.wants"
+says 'links of a unit that is not there' '/etc/systemd/system/y.target.wants: names y.target, which is not there'
 ln -s b.service "$U/alias.service"
 refuses '/etc/systemd/system/alias.service: leads to b.service, which is not there' 'an alias of nothing'
 units x.service 'ExecStart=/no\n'
@@ -197,6 +201,9 @@ secret 'a GitHub token' 'a GitHub token' "ghp_$(echo "$body" | cut -c 1-36)"
 secret 'a GitLab token' 'a GitLab token' "glpat-$(echo "$body" | cut -c 1-20)"
 secret 'a Slack token' 'a Slack token' "xoxb-$(echo "$body" | cut -c 1-30)"
 secret 'an age key' 'an age key' "AGE-SECRET-KEY-1$(echo "$body" | tr a-z A-Z)"
+secret 'what docker login leaves' 'registry credentials' '{ "auths": { "registry": { "auth" : "dXNlcjpwYXNzd29yZDEyMw==" } } }'
+secret 'a token of a registry' 'registry credentials' '{"identitytoken":"abcdefghijklmnopqrst"}'
+clean 'a word for it' '{ "auth": "none", "identitytoken": "" }'
 secret 'the end of a long file' 'a GitHub token' "$(head -c 262120 /dev/zero | tr '\0' x) ghp_$(echo "$body" | cut -c 1-36)"
 guest
 mkdir "$G/etc"

@@ -308,6 +308,12 @@ static void check_bad_deltas(void)
 		"an include");
 	bad(BASE "[variant.x.command-line]\nappend = 'quiet'\n", "x", -EBADMSG,
 		"command-line.append: changes nothing", "a value that is there");
+	bad(BASE "[launch.tdx]\nfirmware = 'f'\nvmm = 'v'\nvcpus = [1, 2]\n"
+		 "[variant.x.launch.tdx]\nvcpus = [1, 2]\n",
+		"x", -EBADMSG, "launch.tdx.vcpus: changes nothing", "a list that is there");
+	bad(BASE "[launch.tdx]\nfirmware = 'f'\nvmm = 'v'\nvcpus = [1, 2]\n"
+		 "[variant.x.launch.tdx]\nvcpus = [1, 3]\n",
+		"x", -EBADMSG, "there is no [firmware.f]", "another list of numbers replaces");
 	bad(BASE "[variant.x.packages]\ninstall = []\n", "x", -EBADMSG,
 		"packages.install: changes nothing", "an empty list");
 	bad(BASE "[variant.x.packages]\ninstal = ['y']\n", "x", -EBADMSG, "unknown key instal",

@@ -281,6 +281,8 @@ static void test_permissions(void)
 		"an owner, an attribute");
 	inode = tree_find(&tree, "usr/bin/own")->inode;
 	ok(inode->xattr_count == 2, "a file with both");
+	bad("[[file]]\npath = \"/var/lib/systemd/random-seed\"\ntext = \"seed\"\n", -EKEYREJECTED,
+		"/var/lib/systemd/random-seed: is not empty (from recipe)", "a seed for all");
 	bad("[[permission]]\npath = \"/none\"\nmode = \"0755\"\n", -EBADMSG,
 		"permission: /none: is not there", "a permission of nothing");
 }
