@@ -456,7 +456,7 @@ static int verb_disk(char **args, struct err *err)
 	}
 	memcpy(options.uuid, "0123456789abcdef", sizeof(options.uuid));
 	memcpy(options.verity_uuid, "fedcba9876543210", sizeof(options.verity_uuid));
-	memcpy(&options.guids, "a disk's GUID   a tree's GUID   a signature GUID",
+	memcpy(&options.guids, "a disk's GUID   a tree's GUID   a signature GUIDan ESP's GUID   ",
 		sizeof(options.guids));
 	memcpy(options.salt, "a salt of thirty-two plain bytes", sizeof(options.salt));
 	if (rc == 0)

@@ -255,9 +255,69 @@ static void test_write_fails(void)
 	options.threads = 1;
 }
 
+static uint64_t esp_sector;
+static size_t esp_size;
+
+static int make_esp(void *arg, const struct verity_params *verity, uint64_t first_sector,
+	struct buf *ret, struct err *err)
+{
+	unsigned char *to = buf_grow(ret, esp_size);
+
+	if (arg != &options)
+		return err_fail(err, -EIO, "no partition");
+	esp_sector = first_sector;
+	memset(to, 'e', esp_size);
+	memcpy(to, verity->root_hash, sizeof(verity->root_hash));
+	return 0;
+}
+
+static int write_esp(
+	uint64_t planned, size_t made, void *arg, int fd, struct disk_result *ret, struct err *err)
+{
+	TREE_AUTO tree = {0};
+	int rc;
+
+	memset(err, 0, sizeof(*err));
+	fixed_tree(&tree);
+	options.layout = DISK_ESP;
+	options.esp = planned > 0 ? make_esp : NULL;
+	options.esp_arg = arg;
+	options.esp_bytes = planned;
+	esp_size = made;
+	rc = disk_write(fd, "disk", &tree, &options, ret, err);
+	options.layout = DISK_KATA_MBR;
+	return rc;
+}
+
+/* The last partition is what is made of the finished root's parameters. */
+static void test_esp(void)
+{
+	AUTO_CLOSE int fd = memfd_create("disk", MFD_CLOEXEC);
+	const struct disk_part *part;
+	struct disk_result result = {0};
+	unsigned char got[SHA256_SIZE];
+	struct err err;
+
+	is_int(write_esp(3 * MIB, 3 * MIB, &options, fd, &result, &err), 0, "layout esp");
+	part = &result.parts[result.part_count - 1];
+	is_int((long long)result.part_count, 4, "four partitions");
+	ok(part->kind == DISK_PART_ESP && part->size_bytes == 3 * MIB, "the last is the ESP");
+	ok(part->off + part->size_bytes + MIB == result.size_bytes, "before the second table");
+	is_int((long long)(esp_sector * 512), (long long)part->off, "it knows its place");
+	ok(io_pread(fd, "disk", got, sizeof(got), part->off, &err) == 0 &&
+			memcmp(got, result.verity.root_hash, sizeof(got)) == 0,
+		"and the root hash");
+	is_int(write_esp(0, 0, NULL, fd, &result, &err), -EINVAL, "none to write");
+	is_int(write_esp(MIB + 1, MIB, &options, fd, &result, &err), -EINVAL, "no whole MiB");
+	is_int(write_esp(2 * MIB, MIB, &options, fd, &result, &err), -EINVAL, "another size");
+	is_int(write_esp(MIB, MIB, NULL, fd, &result, &err), -EIO, "what it fails with");
+	is_str(err.msg, "no partition", "is what is said");
+}
+
 int main(void)
 {
 	options_init();
+	test_esp();
 	test_golden();
 	test_progress();
 	test_failures();
