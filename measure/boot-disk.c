@@ -193,6 +193,24 @@ static int check_loader_entry(void *arg, const struct fat_entry *entry, struct e
 		       : refuse_entry((void *)(uintptr_t) "loader", entry, err);
 }
 
+static bool enforced(const struct boot_input *in)
+{
+	return in->secureboot != NULL && in->secureboot->enabled;
+}
+
+/* Whether the firmware starts the image at all. */
+static int check_image(const struct boot_input *in, const struct buf *image, struct err *err)
+{
+	struct secureboot_vouchers vouchers;
+	int rc = 0;
+
+	if (enforced(in))
+		rc = secureboot_vouch(in->secureboot, image->data, image->len, &vouchers, err);
+	return rc == -EACCES ? err_fail(err, -ENOTSUP,
+				       FALLBACK ": Secure Boot keeps the firmware from starting it")
+			     : rc;
+}
+
 /* Files beside the UKI change what its stub measures. */
 static int check_beside_uki(const struct boot_disk *disk, struct err *err)
 {
@@ -210,25 +228,30 @@ static int check_beside_uki(const struct boot_disk *disk, struct err *err)
 	return rc;
 }
 
-static int run_uki(const struct boot_disk *disk, const struct buf *image, struct boot_log *log,
-	struct err *err)
+static int run_uki(const struct boot_input *in, const struct boot_disk *disk,
+	const struct buf *image, struct boot_log *log, struct err *err)
 {
 	int rc = check_beside_uki(disk, err);
 
-	return rc != 0 ? rc : boot_uki(image->data, image->len, log, err);
+	return rc != 0 ? rc : boot_uki(image->data, image->len, enforced(in), log, err);
 }
 
 static int run_grub(const struct boot_input *in, const struct boot_disk *disk,
-	const struct buf *image, bool shim_loads, struct boot_log *log, struct err *err)
+	const struct buf *image, const struct boot_shim *shim, struct boot_log *log,
+	struct err *err)
 {
 	const struct boot_grub_input grub = {.disk = disk,
 		.image = image->data,
 		.len = image->len,
-		.shim_loads = shim_loads,
+		.shim = shim,
+		.secureboot = enforced(in) ? in->secureboot : NULL,
 		.commands = in->grub_commands,
 		.files = in->grub_files,
 		.file_count = in->grub_file_count};
 
+	if (shim == NULL && enforced(in))
+		return err_fail(err, -ENOTSUP,
+			"Secure Boot without shim: GRUB has nobody who verifies kernels");
 	return boot_grub(&grub, log, err);
 }
 
@@ -251,18 +274,24 @@ static int run_shim(const struct boot_input *in, const struct boot_disk *disk,
 {
 	struct fat_entry entry;
 	BUF_AUTO grub = {0};
-	bool found, loads;
+	struct boot_shim shim;
+	bool found;
 	int rc = fat_find(&disk->fat, "EFI/BOOT", &found, &entry, err);
 
 	if (rc == 0 && found)
 		rc = fat_list(&disk->fat, &entry, refuse_shim_file, NULL, err);
 	if (rc == 0)
-		rc = boot_shim(image->data, image->len, log, &loads, err);
+		rc = boot_shim(image->data, image->len, log, &shim, err);
 	if (rc == 0)
 		rc = boot_disk_read(disk, SECOND_STAGE, &grub, err);
+	if (rc == 0 && enforced(in)) {
+		rc = boot_shim_verify(&shim, in->secureboot, grub.data, grub.len, err);
+		if (rc != 0)
+			return err_wrap(err, SECOND_STAGE);
+	}
 	if (rc == 0)
 		rc = boot_log_image(log, SECOND_STAGE, grub.data, grub.len, err);
-	return rc != 0 ? rc : run_grub(in, disk, &grub, loads, log, err);
+	return rc != 0 ? rc : run_grub(in, disk, &grub, &shim, log, err);
 }
 
 static int run_flow(const struct boot_input *in, const struct boot_disk *disk, struct boot_log *log,
@@ -272,13 +301,15 @@ static int run_flow(const struct boot_input *in, const struct boot_disk *disk, s
 	int rc = boot_disk_read(disk, FALLBACK, &image, err);
 
 	if (rc == 0)
+		rc = check_image(in, &image, err);
+	if (rc == 0)
 		rc = boot_log_image(log, FALLBACK, image.data, image.len, err);
 	if (rc != 0)
 		return rc;
 	if (in->flow == BOOT_UKI)
-		return run_uki(disk, &image, log, err);
+		return run_uki(in, disk, &image, log, err);
 	if (in->flow == BOOT_GRUB)
-		return run_grub(in, disk, &image, false, log, err);
+		return run_grub(in, disk, &image, NULL, log, err);
 	if (in->flow == BOOT_SHIM_GRUB)
 		return run_shim(in, disk, &image, log, err);
 	return err_fail(err, -EINVAL, "a boot that is not from a disk");

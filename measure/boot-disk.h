@@ -12,6 +12,7 @@
 #include "formats/fat.h"
 #include "formats/gpt.h"
 #include "measure/boot-log.h"
+#include "measure/secureboot.h"
 
 /* A disk image with one EFI system partition, mapped. */
 struct boot_disk {
@@ -54,7 +55,8 @@ bool boot_flow_find(const char *name, enum boot_flow *ret);
 
 struct boot_input {
 	enum boot_flow flow;
-	const char *disk; /* path of the image */
+	const char *disk;		     /* path of the image */
+	const struct secureboot *secureboot; /* of the firmware; NULL: none */
 	/* For GRUB, as boot-grub.h has them. */
 	const char *grub_commands;
 	const char *const *grub_files;

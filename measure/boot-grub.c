@@ -150,10 +150,24 @@ static int do_command(struct run *run, char *text, struct err *err)
 	return rc;
 }
 
+/* Under Secure Boot shim verifies the kernel that GRUB has opened, and measures it. */
+static int verify_kernel(struct run *run, struct err *err)
+{
+	const struct boot_grub_input *in = run->in;
+	int rc;
+
+	if (in->secureboot == NULL)
+		return 0;
+	rc = boot_shim_verify(in->shim, in->secureboot, run->kernel.data, run->kernel.len, err);
+	return rc != 0 ? err_wrap(err, "kernel")
+		       : boot_log_image(run->log, buf_cstr(&run->kernel_name), run->kernel.data,
+				 run->kernel.len, err);
+}
+
 /* The first word is the kernel's name; quotes or backslashes in it would have been put there. */
 static int do_kernel_cmdline(struct run *run, char *text, struct err *err)
 {
-	int rc = add_text(run, "kernel_cmdline: ", text, err);
+	int rc;
 
 	buf_done(&run->options);
 	buf_done(&run->kernel);
@@ -161,11 +175,14 @@ static int do_kernel_cmdline(struct run *run, char *text, struct err *err)
 	buf_done(&run->kernel_name);
 	buf_fmt(&run->options, KERNEL_WORD "%s", text);
 	buf_add(&run->kernel_name, text, strcspn(text, " "));
-	if (rc == 0)
-		rc = buf_check(&run->options, err);
+	rc = buf_check(&run->options, err);
 	if (rc == 0)
 		rc = buf_check(&run->kernel_name, err);
-	return rc != 0 ? rc : read_file(run, buf_cstr(&run->kernel_name), &run->kernel, err);
+	if (rc == 0)
+		rc = read_file(run, buf_cstr(&run->kernel_name), &run->kernel, err);
+	if (rc == 0)
+		rc = verify_kernel(run, err);
+	return rc != 0 ? rc : add_text(run, "kernel_cmdline: ", text, err);
 }
 
 static int do_module_cmdline(struct run *run, char *text, struct err *err)
@@ -265,6 +282,13 @@ static int do_list(struct run *run, struct buf *list, struct err *err)
 
 /* --- the kernel --- */
 
+/* Whether shim loads the kernel, and measures it then because it has not verified it. */
+static bool shim_loads(const struct run *run)
+{
+	return run->loads_itself && run->in->shim != NULL && run->in->shim->loads &&
+	       run->version->asks_shim && run->in->secureboot == NULL;
+}
+
 static int start_kernel(struct run *run, struct err *err)
 {
 	const struct boot_linux boot = {.kernel = run->kernel.data,
@@ -277,7 +301,7 @@ static int start_kernel(struct run *run, struct err *err)
 
 	if (run->options.len == 0)
 		return err_fail(err, -ENOTSUP, "%s: GRUB starts no kernel", run->list);
-	if (run->loads_itself && run->in->shim_loads && run->version->asks_shim) {
+	if (shim_loads(run)) {
 		rc = boot_log_image(run->log, buf_cstr(&run->kernel_name), run->kernel.data,
 			run->kernel.len, err);
 		if (rc != 0)
@@ -345,6 +369,10 @@ static int read_image(struct run *run, struct grub_image *ret, struct err *err)
 	if (rc != 0)
 		return rc;
 	run->loads_itself = !grub_image_module(ret, "peimage").bad;
+	if (!run->loads_itself && in->secureboot != NULL)
+		return err_fail(err, -ENOTSUP,
+			"how a GRUB without the peimage module starts kernels under Secure Boot is "
+			"not known");
 	return 0;
 }
 

@@ -14,11 +14,11 @@
 #ifndef MEASURE_BOOT_GRUB_H
 #define MEASURE_BOOT_GRUB_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "measure/boot-disk.h"
 #include "measure/boot-log.h"
+#include "measure/boot-shim.h"
 
 #define BOOT_GRUB_LIST_MAX (1u << 20) /* bytes */
 
@@ -26,7 +26,9 @@ struct boot_grub_input {
 	const struct boot_disk *disk;
 	const void *image; /* the GRUB image that was started, borrowed */
 	size_t len;
-	bool shim_loads;      /* a shim that started it loads images for it (shim 16) */
+	const struct boot_shim *shim; /* that started it; NULL: the firmware did */
+	/* Secure Boot is enforced, by shim for the kernel: these let it start. NULL: it is not. */
+	const struct secureboot *secureboot;
 	const char *commands; /* path of the list; NULL: grub.cfg on the system partition is run */
 	/* "NAME=PATH": files of this machine that GRUB finds under a name. Other names are of the
 	 * system partition. */

@@ -110,19 +110,21 @@ static int add_keys(struct boot_log *log, const char *name, struct rd keys, stru
 	return rc != 0 ? rc : boot_log_data(log, PCR_MOK, "EV_IPL", name, list.data, list.len, err);
 }
 
-int boot_shim(const void *image, size_t len, struct boot_log *log, bool *ret_loads, struct err *err)
+int boot_shim(
+	const void *image, size_t len, struct boot_log *log, struct boot_shim *ret, struct err *err)
 {
+	struct boot_shim shim = {.loads = false};
 	struct pe *pe AUTO_FREE = malloc(sizeof(*pe));
 	const struct pe_section *vendor;
 	uint32_t sizes[2], offsets[2];
-	struct rd section, rd;
+	struct rd section, rd, keys;
 	int rc;
 
 	if (pe == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	rc = pe_parse(image, len, pe, err);
 	if (rc == 0)
-		rc = check_version(image, len, ret_loads, err);
+		rc = check_version(image, len, &shim.loads, err);
 	if (rc != 0)
 		return rc;
 	vendor = pe_section_long(image, len, pe, ".vendor_cert");
@@ -142,8 +144,36 @@ int boot_shim(const void *image, size_t len, struct boot_log *log, bool *ret_loa
 		offsets[i] = rd_le32(&rd);
 	if (rd.bad)
 		return err_fail(err, -EBADMSG, ".vendor_cert: cut short");
-	rc = add_keys(log, "MokList", rd_at(&section, offsets[0], sizes[0]), err);
+	keys = rd_at(&section, offsets[0], sizes[0]);
+	rc = add_keys(log, "MokList", keys, err);
 	if (rc == 0)
 		rc = add_keys(log, "MokListX", rd_at(&section, offsets[1], sizes[1]), err);
-	return rc != 0 ? rc : boot_log_data(log, PCR_MOK, "EV_IPL", "MokListTrusted", "\1", 1, err);
+	if (rc == 0)
+		rc = boot_log_data(log, PCR_MOK, "EV_IPL", "MokListTrusted", "\1", 1, err);
+	if (rc != 0)
+		return rc;
+	if (keys.len > 0 && keys.base[0] == DER_SEQUENCE) {
+		shim.cert = keys.base;
+		shim.cert_size = keys.len;
+	}
+	*ret = shim;
+	return 0;
+}
+
+int boot_shim_verify(const struct boot_shim *shim, const struct secureboot *state,
+	const void *image, size_t len, struct err *err)
+{
+	struct secureboot_vouchers vouchers;
+	bool by_shim = false;
+	int rc = 0;
+
+	if (shim->cert != NULL)
+		rc = secureboot_signed_by(image, len, shim->cert, shim->cert_size, &by_shim, err);
+	if (rc != 0 || by_shim)
+		return rc;
+	rc = secureboot_vouch(state, image, len, &vouchers, err);
+	return rc == -EACCES
+		       ? err_fail(err, -ENOTSUP,
+				 "neither the firmware's nor shim's certificate lets it start")
+		       : rc;
 }

@@ -5,6 +5,8 @@
  *   up to 255 | measures by TPM alone; sections by the start of their names
  *   254       | .uname and .sbat are measured
  *   256       | measures by the CC protocol too; .ucode, before the initrd
+ *   252       | under Secure Boot the stub vouches for the kernel itself, which keeps firmware from
+ *             | measuring it
  *   257       | .osrel is handed on as a file in an initrd
  *   262       | starts the kernel itself, so that firmware does not measure it; adds a random
  *             | secret to the initrd, which the kernel measures
@@ -79,6 +81,7 @@ struct uki {
 	size_t len;
 	struct pe pe;
 	unsigned version;
+	bool secure_boot;
 	const struct stub_version *row;
 	struct buf memory[SECTIONS]; /* as loaded; empty: not there */
 };
@@ -326,7 +329,7 @@ static int start_kernel(const struct uki *uki, struct boot_log *log, struct err 
 	rc = take_cmdline(uki, &cmdline, err);
 	if (rc == 0)
 		rc = make_initrd(uki, &initrd, err);
-	if (rc == 0 && !uki->row->loads_itself)
+	if (rc == 0 && !uki->row->loads_itself && !uki->secure_boot)
 		rc = boot_log_image(log, "the kernel in the UKI", kernel->data, kernel->len, err);
 	if (rc != 0)
 		return rc;
@@ -337,7 +340,7 @@ static int start_kernel(const struct uki *uki, struct boot_log *log, struct err 
 	return boot_linux_stub(&boot, log, err);
 }
 
-int boot_uki(const void *image, size_t len, struct boot_log *log, struct err *err)
+int boot_uki(const void *image, size_t len, bool secure_boot, struct boot_log *log, struct err *err)
 {
 	__attribute__((cleanup(uki_done))) struct uki *uki = calloc(1, sizeof(*uki));
 	int rc;
@@ -346,6 +349,7 @@ int boot_uki(const void *image, size_t len, struct boot_log *log, struct err *er
 		return err_fail(err, -ENOMEM, "out of memory");
 	uki->image = image;
 	uki->len = len;
+	uki->secure_boot = secure_boot;
 	rc = pe_parse(image, len, &uki->pe, err);
 	if (rc == 0)
 		rc = find_version(uki, err);

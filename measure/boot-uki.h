@@ -17,9 +17,10 @@ bool boot_uki_probe(const struct pe *pe);
 /*
  * Adds what is measured from the moment at which the UKI in @image has been loaded: the sections, the
  * kernel inside, its command line and initrd. The boot hands over no load options, and no files
- * lie beside the UKI. -EBADMSG for a malformed image, -ENOTSUP for a stub of unknown version or
+ * lie beside the UKI. @secure_boot: firmware enforces it, and lets the UKI start. -EBADMSG for a malformed image, -ENOTSUP for a stub of unknown version or
  * sections whose use is not known.
  */
-int boot_uki(const void *image, size_t len, struct boot_log *log, struct err *err) MUST_CHECK;
+int boot_uki(const void *image, size_t len, bool secure_boot, struct boot_log *log,
+	struct err *err) MUST_CHECK;
 
 #endif

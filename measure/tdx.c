@@ -209,6 +209,7 @@ static int read_acpi_qemu(const struct launch *launch, const struct tdx_size *sh
 		.firmware = has_pci(in) ? in->firmware : NULL,
 		.memory_bytes = shape->memory_bytes,
 		.vcpus = shape->vcpus,
+		.sockets = layout_of(in)->sockets,
 		.args = args,
 		.arg_count = count + in->acpi_arg_count};
 	char version[ACPI_QEMU_VERSION_MAX];
@@ -276,18 +277,14 @@ static int add_smbios(const struct launch *launch, const struct tdx_size *shape,
 	struct smbios_q35 machine = {.version = vmm->acpi_version,
 		.memory_bytes = shape->memory_bytes,
 		.low_bytes = tdx_vmm_below_4g(vmm, shape->memory_bytes),
-		.vcpus = shape->vcpus};
+		.vcpus = shape->vcpus,
+		.sockets = layout_of(in)->sockets};
 
 	if (in->processor_id == NULL)
 		return err_fail(err, -ENOTSUP,
 			"the processor ID is needed, which the SMBIOS tables hold and firmware "
 			"(%s) "
 			"measures",
-			launch->generation.name);
-	if (layout_of(in)->sockets)
-		return err_fail(err, -ENOTSUP,
-			"how many sockets that machine has differs between Kata's releases, and "
-			"firmware (%s) measures it in SMBIOS tables",
 			launch->generation.name);
 	if (!in->acpi_builtin)
 		return smbios_set_processor(&blobs->smbios, in->processor_id, err);
@@ -484,16 +481,20 @@ static int extend(struct launch *launch, const struct boot_log *log, enum tdx_re
 /* What keeps a boot from a disk from being predicted. */
 static int check_disk(const struct launch *launch, struct err *err)
 {
+	const struct varstore *store = &launch->state->store;
+
 	if (!launch->vmm->direct_boot)
 		return err_fail(err, -ENOTSUP, "how the firmware of %s boots a disk is not known",
 			launch->vmm->name);
 	if (!launch->generation.cc_measurement)
 		return err_fail(err, -ENOTSUP,
 			"the firmware measures nothing into RTMRs (it has no TdTcg2Dxe module)");
-	if (launch->state->enabled)
-		return err_fail(err, -ENOTSUP,
-			"the firmware enforces Secure Boot, which changes how loaders start "
-			"kernels");
+	for (size_t i = 0; i < store->count; i++)
+		if (strncmp(store->variables[i].name, "Boot", 4) == 0 ||
+			strncmp(store->variables[i].name, "Mok", 3) == 0)
+			return err_fail(err, -ENOTSUP,
+				"the variable %s is stored in the firmware, and changes what boots",
+				store->variables[i].name);
 	return 0;
 }
 
@@ -514,6 +515,7 @@ static int load_disk(struct launch *launch, struct err *err)
 	launch->understood = false;
 	if (!boot_flow_find(in->boot, &boot.flow))
 		return err_fail(err, -EINVAL, "no boot \"%s\"", in->boot);
+	boot.secureboot = launch->state;
 	rc = err_fail(err, -ENOTSUP,
 		"it holds the boot options that the firmware makes of the machine's devices");
 	rc = settle(in, &launch->common, TDX_RTMR0, &none, rc, err);

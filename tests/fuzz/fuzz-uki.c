@@ -13,13 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		BOOT_LOG_AUTO uki = {.protocol = protocol};
 		BOOT_LOG_AUTO shim = {.protocol = protocol};
 		struct err err = {0};
-		bool loads;
+		struct boot_shim made;
 
-		if (boot_uki(data, size, &uki, &err) == 0)
+		if (boot_uki(data, size, false, &uki, &err) == 0)
 			for (size_t i = 0; i < uki.count; i++)
 				if (uki.events[i].what == NULL || uki.events[i].pcr < 4)
 					abort();
-		if (boot_shim(data, size, &shim, &loads, &err) == 0 && shim.count != 3)
+		if (boot_shim(data, size, &shim, &made, &err) == 0 && shim.count != 3)
 			abort();
 	}
 	return 0;

@@ -1,7 +1,8 @@
 /*
  * Compares what a boot from a disk is predicted to measure with the TPM event log of a real one,
  * SHA-384, event by event:
- *   boot-disk uki|grub|shim-grub IMAGE LOG [COMMANDS [NAME=PATH...]]
+ *   boot-disk uki|grub|shim-grub IMAGE LOG VARS|- [COMMANDS [NAME=PATH...]]
+ * VARS is a variable store with the keys of Secure Boot.
  * Events of PCRs 0, 1 and 7 are left out, and so are separators but for one: RTMRs have one. Prints
  * the number of equal events and, for a predicted boot whose programs measure by either protocol alike,
  * the values of RTMR1 and RTMR2 that the log comes to. Exit status 1 when an event differs.
@@ -84,15 +85,26 @@ static int run(int argc, char **argv, struct err *err)
 {
 	BOOT_LOG_AUTO log = {.protocol = BOOT_TPM};
 	struct boot_input in = {.disk = argv[2],
-		.grub_commands = argc > 4 ? argv[4] : NULL,
-		.grub_files = (const char *const *)argv + 5,
-		.grub_file_count = argc > 5 ? (size_t)argc - 5 : 0};
+		.grub_commands = argc > 5 ? argv[5] : NULL,
+		.grub_files = (const char *const *)argv + 6,
+		.grub_file_count = argc > 6 ? (size_t)argc - 6 : 0};
+	static struct secureboot state;
+	BUF_AUTO vars = {0};
 	struct compared compared = {.log = &log};
 	int rc = 0;
 
 	if (!boot_flow_find(argv[1], &in.flow))
 		return err_fail(err, -EINVAL, "no flow %s", argv[1]);
-	rc = boot_disk_log(&in, &log, err);
+	if (strcmp(argv[4], "-") != 0) {
+		rc = io_read_file(argv[4], 1u << 20, &vars, err);
+		if (rc == 0)
+			rc = varstore_parse(vars.data, vars.len, &state.store, err);
+		state.built = true;
+		state.enabled = varstore_find(&state.store, "db", SECUREBOOT_GUID_DB) != NULL;
+		in.secureboot = &state;
+	}
+	if (rc == 0)
+		rc = boot_disk_log(&in, &log, err);
 	if (rc == 0)
 		rc = compare_log(argv[3], &compared, err);
 	if (rc != 0)
@@ -110,8 +122,8 @@ int main(int argc, char **argv)
 {
 	struct err err = {0};
 
-	if (argc < 4) {
-		fprintf(stderr, "usage: boot-disk uki|grub|shim-grub IMAGE LOG [COMMANDS "
+	if (argc < 5) {
+		fprintf(stderr, "usage: boot-disk uki|grub|shim-grub IMAGE LOG VARS|- [COMMANDS "
 				"[NAME=PATH...]]\n");
 		return 2;
 	}

@@ -115,7 +115,7 @@ agree() {
 		ok "$name: the guest prints its log ($(tail -n 1 serial))" false
 		return
 	}
-	"$COMPARE" "$flow" "$image" log "$@" >compared 2>&1
+	"$COMPARE" "$flow" "$image" log - "$@" >compared 2>&1
 	status=$?
 	tap_result $status "$name: $(grep -c . compared) lines, $(sed -n 's/^equal=//p' compared) events"
 	[ $status -eq 0 ] || sed 's/^/# /' compared

@@ -54,7 +54,7 @@ static int uki_run(
 
 	*log = (struct boot_log){.protocol = protocol};
 	boot_image_pe(&image, uki->parts, uki->count, 0);
-	return boot_uki(image.data, image.len, log, err);
+	return boot_uki(image.data, image.len, false, log, err);
 }
 
 /* The PCRs and descriptions of a log on one line each. */
@@ -255,7 +255,7 @@ static void test_uki_bounds(void)
 
 	boot_image_pe(&image, uki.parts, uki.count, 0);
 	memcpy(image.data + 0x98 + 240 + 2 * 40 + 8, "\xff\xff\xff\x7f", 4);
-	is_int(boot_uki(image.data, image.len, &log, &err), -EBADMSG, "a section of 2 GiB");
+	is_int(boot_uki(image.data, image.len, false, &log, &err), -EBADMSG, "a section of 2 GiB");
 	ok(strstr(err.msg, "leaves SizeOfImage") != NULL, "%s", err.msg);
 }
 
@@ -745,11 +745,12 @@ static void test_shim(void)
 	BOOT_LOG_AUTO log = {.protocol = BOOT_CC};
 	struct err err = {0};
 	BUF_AUTO shim = {0};
-	bool loads = false;
+	struct boot_shim made = {.loads = false};
 
 	shim_example(&shim, shim_version, vendor, 20, true);
-	is_int(boot_shim(shim.data, shim.len, &log, &loads, &err), 0, why(&err));
-	ok(log.count == 3 && loads, "three lists, and a loader");
+	is_int(boot_shim(shim.data, shim.len, &log, &made, &err), 0, why(&err));
+	ok(log.count == 3 && made.loads && made.cert_size == 4,
+		"three lists, a loader, a certificate");
 	ok(event_is(&log, 0, list_x509, sizeof(list_x509) - 1),
 		"MokList: the certificate in a list");
 	ok(event_is(&log, 1, list_none, sizeof(list_none)),
@@ -761,7 +762,7 @@ static void test_shim(void)
 
 		boot_log_done(&log);
 		shim_example(&image, bad[i].version, bad[i].vendor, bad[i].n, bad[i].measures);
-		rc = boot_shim(image.data, image.len, &log, &loads, &err);
+		rc = boot_shim(image.data, image.len, &log, &made, &err);
 		ok(rc == bad[i].code && strstr(err.msg, bad[i].want) != NULL, "%s (%d %s)",
 			bad[i].want, rc, err.msg);
 	}
