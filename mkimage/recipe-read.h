@@ -128,6 +128,10 @@ int recipe_read_xattrs(const struct toml *value, void *dst, struct err *err) MUS
 int recipe_read_capabilities(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 void recipe_xattrs_done(struct recipe_xattrs *xattrs);
 
+/* [[source]] (recipe-source.c), into the struct recipe at @dst. */
+int recipe_read_imports(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
+void recipe_imports_done(struct recipe *recipe);
+
 /* The sections about the guest's tree (recipe-tree.c), all into the struct recipe at @dst. */
 int recipe_read_package_or_list(const struct toml *value, void *dst, struct err *err) MUST_CHECK;
 int recipe_read_kernel(const struct toml *value, void *dst, struct err *err) MUST_CHECK;

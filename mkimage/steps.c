@@ -8,21 +8,14 @@
 #include <string.h>
 
 #include "lib/buf.h"
-#include "lib/hex.h"
-#include "lib/io.h"
 #include "mkimage/accounts.h"
 #include "mkimage/check-rootfs.h"
-#include "mkimage/policy.h"
-#include "mkimage/recipe-read.h"
-#include "mkimage/source-archive.h"
 #include "mkimage/sources.h"
 #include "mkimage/steps-tree.h"
 
-#define POLICY_DIR	 "etc/kata-opa"
-#define PASSWD_MASTER	 "usr/share/base-passwd/passwd.master"
-#define GROUP_MASTER	 "usr/share/base-passwd/group.master"
-#define SHADOW_GROUP	 42	    /* of Debian's base-passwd */
-#define SPOOL_FROM_BYTES (1u << 20) /* larger sources don't stay in memory */
+#define PASSWD_MASTER "usr/share/base-passwd/passwd.master"
+#define GROUP_MASTER  "usr/share/base-passwd/group.master"
+#define SHADOW_GROUP  42 /* of Debian's base-passwd */
 
 static void steps_done(struct steps *steps)
 {
@@ -32,123 +25,6 @@ static void steps_done(struct steps *steps)
 #define STEPS_AUTO __attribute__((cleanup(steps_done))) struct steps
 
 typedef int step_fn(struct steps *steps, struct err *err);
-
-/* Appends a line to a list of the result. */
-static int append_line(char ***lines, size_t *count, const char *text, struct err *err)
-{
-	char **grown = reallocarray(*lines, *count + 1, sizeof(*grown));
-
-	if (grown == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
-	*lines = grown;
-	grown[*count] = strdup(text);
-	if (grown[*count] == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
-	++*count;
-	return 0;
-}
-
-static struct tree_inode new_inode(const struct steps *steps, enum tree_type type, uint16_t mode)
-{
-	return (struct tree_inode){
-		.type = type, .mode = mode, .content.fd = -1, .origin = steps->origin};
-}
-
-/* The node that a new one at @path would replace: parents followed, itself not. */
-static const struct tree_node *find_replaced(const struct tree *tree, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *name = slash != NULL ? slash + 1 : path;
-	char parent[TREE_PATH_MAX + 1], real[2 * TREE_PATH_MAX + 2];
-
-	if (slash == NULL)
-		return tree_find(tree, path);
-	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
-	const struct tree_node *dir = tree_resolve(tree, parent);
-
-	if (dir == NULL)
-		return NULL;
-	tree_path(dir, parent);
-	snprintf(real, sizeof(real), "%s%s%s", parent, parent[0] != '\0' ? "/" : "", name);
-	return tree_find(tree, real);
-}
-
-static int add_node(
-	struct steps *steps, const char *path, struct tree_inode *inode, struct err *err)
-{
-	int rc = tree_parents(steps->tree, path, steps->origin, err);
-
-	if (rc != 0)
-		return rc;
-	const struct tree_node *there = find_replaced(steps->tree, path);
-
-	if (there != NULL && there->inode->type != TREE_DIR &&
-		there->inode->origin == steps->origin)
-		return err_fail(err, -EBADMSG, "/%s: the recipe gives it twice", path);
-	return tree_add(steps->tree, path, inode, TREE_REPLACE, NULL, err);
-}
-
-/* Adds a node with its missing parents, in place of a package's; what @inode owns is taken. */
-static int put(struct steps *steps, const char *path, struct tree_inode *inode, struct err *err)
-{
-	int rc = add_node(steps, path, inode, err);
-
-	free(inode->content.mem);
-	free(inode->target);
-	return rc;
-}
-
-static int put_dir(struct steps *steps, const char *path, uint16_t mode, uint32_t uid, uint32_t gid,
-	struct err *err)
-{
-	struct tree_inode inode = new_inode(steps, TREE_DIR, mode);
-
-	inode.uid = uid;
-	inode.gid = gid;
-	return put(steps, path, &inode, err);
-}
-
-int steps_put_link(struct steps *steps, const char *path, const char *target, struct err *err)
-{
-	struct tree_inode inode = new_inode(steps, TREE_SYMLINK, 0777);
-
-	inode.target = strdup(target);
-	if (inode.target == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
-	return put(steps, path, &inode, err);
-}
-
-/* Adds a file with the bytes of @bytes, which it takes. */
-static int put_file(struct steps *steps, const char *path, struct buf *bytes,
-	const struct steps_owner *owner, struct err *err)
-{
-	struct tree_inode inode = new_inode(steps, TREE_FILE, owner->mode);
-	int rc = buf_check(bytes, err);
-
-	if (rc != 0)
-		return rc;
-	inode.uid = owner->uid;
-	inode.gid = owner->gid;
-	inode.content.size_bytes = bytes->len;
-	if (bytes->len < SPOOL_FROM_BYTES) {
-		inode.content.mem = bytes->data;
-		*bytes = (struct buf){0};
-		return put(steps, path, &inode, err);
-	}
-	inode.content.fd = steps->spool->fd;
-	inode.content.off = spool_reserve(steps->spool, bytes->len);
-	rc = spool_write(steps->spool, bytes->data, bytes->len, inode.content.off, err);
-	return rc != 0 ? rc : put(steps, path, &inode, err);
-}
-
-int steps_put_source(struct steps *steps, const char *path, const struct recipe_source *source,
-	const struct steps_owner *owner, struct err *err)
-{
-	BUF_AUTO bytes = {0};
-	int rc = recipe_source_read(steps->recipe, source, STEPS_SOURCE_BYTES_MAX, &bytes, err);
-
-	return rc != 0 ? rc : put_file(steps, path, &bytes, owner, err);
-}
 
 /* What a removal collects: patterns that have matched, paths to remove. */
 struct removal {
@@ -182,7 +58,7 @@ static int collect_removals(struct steps *steps, struct removal *removal, struct
 			any = true;
 			removal->matched[i] = true;
 		}
-		int rc = any ? append_line(&removal->paths, &removal->count, path, err) : 0;
+		int rc = any ? steps_note(&removal->paths, &removal->count, path, err) : 0;
 
 		if (rc != 0)
 			return rc;
@@ -226,7 +102,7 @@ static int clear_setid(struct steps *steps, struct err *err)
 			continue;
 		node->inode->mode &= 01777;
 		tree_path(node, path);
-		int rc = append_line(
+		int rc = steps_note(
 			&steps->result.cleared, &steps->result.cleared_count, path, err);
 
 		if (rc != 0)
@@ -239,7 +115,7 @@ static int add_dirs(struct steps *steps, struct err *err)
 {
 	for (size_t i = 0; i < steps->recipe->dir_count; i++) {
 		const struct recipe_dir *dir = &steps->recipe->dirs[i];
-		int rc = put_dir(steps, dir->path, dir->mode, dir->uid, dir->gid, err);
+		int rc = steps_put_dir(steps, dir->path, dir->mode, dir->uid, dir->gid, err);
 
 		if (rc != 0)
 			return err_wrap(err, "directory");
@@ -293,7 +169,7 @@ static int put_accounts(struct steps *steps, struct accounts *accounts, struct e
 	int rc = tree_origin(steps->tree, "accounts", &steps->origin, err);
 
 	for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(*files); i++)
-		rc = put_file(steps, files[i].path, files[i].bytes, &files[i].owner, err);
+		rc = steps_put_file(steps, files[i].path, files[i].bytes, &files[i].owner, err);
 	steps->origin = recipe_origin;
 	return rc;
 }
@@ -396,8 +272,8 @@ static int add_join(struct steps *steps, const struct recipe_join *join, struct 
 	for (size_t i = 0; rc == 0 && i < join->of.count; i++)
 		rc = join_pattern(steps, join->of.items[i], &bytes, err);
 	return rc != 0 ? rc
-		       : put_file(steps, join->path, &bytes, &(struct steps_owner){.mode = 0644},
-				 err);
+		       : steps_put_file(steps, join->path, &bytes,
+				 &(struct steps_owner){.mode = 0644}, err);
 }
 
 static int add_joins(struct steps *steps, struct err *err)
@@ -444,131 +320,6 @@ static int describe(struct steps *steps, const char *path, struct steps_file *re
 	return 0;
 }
 
-/* Checks an open file against the source's digest. */
-static int check_open_source(const struct recipe_source *source, const char *path,
-	const struct tree_content *content, struct err *err)
-{
-	unsigned char got[SHA256_SIZE];
-	char got_hex[DIGEST_HEX_MAX], want_hex[DIGEST_HEX_MAX];
-	int rc = source->has_sha256 ? tree_digest(content, path, got, err) : 0;
-
-	if (rc != 0 || !source->has_sha256 || memcmp(got, source->sha256, sizeof(got)) == 0)
-		return rc;
-	hex_encode(got, sizeof(got), got_hex);
-	hex_encode(source->sha256, sizeof(got), want_hex);
-	return err_fail(err, -EKEYREJECTED, "%s: sha256 is %s, the recipe says %s", path, got_hex,
-		want_hex);
-}
-
-/* Takes the agent out of an archive. */
-static int put_agent_member(struct steps *steps, const struct recipe_agent *agent, struct err *err)
-{
-	SOURCE_ARCHIVE_AUTO archive = {0};
-	char *path AUTO_FREE = recipe_source_path(steps->recipe, &agent->source);
-	AUTO_CLOSE int fd = -1;
-	uint64_t size;
-
-	if (path == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
-	int rc = io_open(path, &fd, &size, err);
-
-	if (rc != 0)
-		return rc;
-	const struct tree_content whole = {.fd = fd, .size_bytes = size};
-	const struct source_options options = {
-		.what = path,
-		.allow = SOURCE_ALLOW_SETID | SOURCE_ALLOW_DEVICES | SOURCE_ALLOW_XATTRS |
-			 SOURCE_ALLOW_CAPABILITIES,
-		.only = agent->member,
-		.limits = SOURCE_LIMITS_DEFAULT,
-	};
-
-	rc = check_open_source(&agent->source, path, &whole, err);
-	if (rc == 0)
-		rc = source_archive_read(fd, 0, size, &options, steps->spool, &archive, err);
-	if (rc != 0)
-		return rc;
-	const struct source_entry *entry = source_archive_find(&archive, agent->member);
-
-	if (entry == NULL || entry->inode.type != TREE_FILE || entry->hard_link != NULL)
-		return err_fail(
-			err, -EBADMSG, "%s: no regular file \"%s\" in it", path, agent->member);
-	struct tree_inode inode = new_inode(steps, TREE_FILE, 0755);
-
-	inode.content = entry->inode.content;
-	return put(steps, agent->install, &inode, err);
-}
-
-static int add_agent(struct steps *steps, struct err *err)
-{
-	const struct recipe_agent *agent = &steps->recipe->agent;
-	BUF_AUTO bytes = {0};
-	int rc;
-
-	if (!agent->present)
-		return 0;
-	steps->result.agent_is_stand_in = agent->stand_in;
-	if (agent->member != NULL) {
-		rc = put_agent_member(steps, agent, err);
-	} else {
-		rc = recipe_source_read(
-			steps->recipe, &agent->source, STEPS_AGENT_BYTES_MAX, &bytes, err);
-		if (rc == 0)
-			rc = put_file(steps, agent->install, &bytes,
-				&(struct steps_owner){.mode = 0755}, err);
-	}
-	return rc != 0 ? err_wrap(err, "agent") : 0;
-}
-
-static int warn_policy(struct steps *steps, const struct policy_report *report, struct err *err)
-{
-	int debug = steps->recipe->policy.debug
-			    ? append_line(&steps->result.warnings, &steps->result.warning_count,
-				      "policy: of a debug image, whose host need not be kept out",
-				      err)
-			    : 0;
-
-	if (debug != 0)
-		return debug;
-	for (size_t i = 0; report->open[i] != NULL; i++) {
-		BUF_AUTO line = {0};
-
-		buf_fmt(&line, "policy: %s is not denied", report->open[i]);
-		int rc = append_line(&steps->result.warnings, &steps->result.warning_count,
-			buf_cstr(&line), err);
-
-		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-static int add_policy(struct steps *steps, struct err *err)
-{
-	const struct recipe_policy *policy = &steps->recipe->policy;
-	struct policy_report report;
-	char path[TREE_PATH_MAX + 1];
-	BUF_AUTO bytes = {0};
-
-	if (!policy->present)
-		return 0;
-	snprintf(path, sizeof(path), POLICY_DIR "/%s", policy->name);
-	if (strcmp(path, STEPS_POLICY_LINK) == 0)
-		return err_fail(err, -EBADMSG, "policy: %s is the name of the link", policy->name);
-	int rc = recipe_source_read(steps->recipe, &policy->source, REGO_BYTES_MAX, &bytes, err);
-
-	if (rc == 0)
-		rc = policy_check(
-			buf_cstr(&bytes), bytes.len, policy->name, policy->debug, &report, err);
-	if (rc == 0)
-		rc = warn_policy(steps, &report, err);
-	if (rc == 0)
-		rc = put_file(steps, path, &bytes, &(struct steps_owner){.mode = 0644}, err);
-	if (rc == 0)
-		rc = steps_put_link(steps, STEPS_POLICY_LINK, policy->name, err);
-	return rc != 0 ? err_wrap(err, "policy") : 0;
-}
-
 /* Adds an empty file where nothing is. */
 static int put_empty(struct steps *steps, const char *path, uint16_t mode, struct err *err)
 {
@@ -576,7 +327,7 @@ static int put_empty(struct steps *steps, const char *path, uint16_t mode, struc
 
 	if (tree_find(steps->tree, path) != NULL)
 		return 0;
-	return put_file(steps, path, &none, &(struct steps_owner){.mode = mode}, err);
+	return steps_put_file(steps, path, &none, &(struct steps_owner){.mode = mode}, err);
 }
 
 /* /var/tmp as a link: packages bring it as an empty directory. */
@@ -630,29 +381,6 @@ static int set_permissions(struct steps *steps, struct err *err)
 	return 0;
 }
 
-/* The list in the order of its digests: it is a set. */
-static int add_allow_list(struct steps *steps, struct err *err)
-{
-	const struct recipe_allow_list *list = &steps->recipe->allow_list;
-	AUTO_FREE char **sorted = calloc(list->digests.count + 1, sizeof(char *));
-	BUF_AUTO text = {0};
-
-	if (!list->present)
-		return 0;
-	if (sorted == NULL)
-		return err_fail(err, -ENOMEM, "out of memory");
-	if (list->digests.count > 0)
-		memcpy(sorted, list->digests.items, list->digests.count * sizeof(char *));
-	qsort(sorted, list->digests.count, sizeof(char *), recipe_compare_strings);
-	buf_str(&text, "{\n  \"sha256_digests\": [");
-	for (size_t i = 0; i < list->digests.count; i++)
-		buf_fmt(&text, "%s\n    \"%s\"", i > 0 ? "," : "", sorted[i]);
-	buf_str(&text, list->digests.count > 0 ? "\n  ]\n}\n" : "]\n}\n");
-	if (put_file(steps, list->install, &text, &(struct steps_owner){.mode = 0644}, err) != 0)
-		return err_wrap(err, "allow-list");
-	return 0;
-}
-
 /* Last, so that what is described is what is sealed. */
 static int finish(struct steps *steps, struct err *err)
 {
@@ -665,7 +393,7 @@ static int finish(struct steps *steps, struct err *err)
 		rc = describe(steps, recipe->agent.install, &steps->result.agent, err);
 	if (rc != 0 || !recipe->policy.present)
 		return rc;
-	snprintf(path, sizeof(path), POLICY_DIR "/%s", recipe->policy.name);
+	snprintf(path, sizeof(path), STEPS_POLICY_DIR "/%s", recipe->policy.name);
 	return describe(steps, path, &steps->result.policy, err);
 }
 
@@ -683,9 +411,9 @@ static step_fn *const all_steps[] = {
 	add_joins,
 	add_links,
 	steps_units,
-	add_agent,
-	add_policy,
-	add_allow_list,
+	steps_agent,
+	steps_policy,
+	steps_allow_list,
 	add_fixed,
 	set_permissions,
 	finish,
