@@ -10,6 +10,7 @@
 #include "lib/buf.h"
 #include "mkimage/accounts.h"
 #include "mkimage/check-rootfs.h"
+#include "mkimage/source-archive.h"
 #include "mkimage/sources.h"
 #include "mkimage/steps-tree.h"
 
