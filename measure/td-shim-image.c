@@ -44,8 +44,6 @@
 #define FILE_LARGE     0x01
 #define FILE_SUM       0xb1 /* of a good header: its state and the fixed checksum of contents */
 #define TYPE_RAW       0x01
-#define TYPE_DXE_CORE  0x05
-#define SECTION_PE32   0x10
 #define SIGNED_HEADER  48
 #define KEY_HEADER     40
 #define ECDSA_P384     1
@@ -166,7 +164,7 @@ static int find_program(
 			size = rd_le32(&rd);
 		if (rd.bad || size < rd.pos || size > file->len - at)
 			return err_fail(err, -EBADMSG, "td-shim's payload: damaged section");
-		if (type == SECTION_PE32) {
+		if (type == FFS_SECTION_PE32) {
 			*ret = (struct td_shim_bytes){rd.base + rd.pos, size - rd.pos};
 			return 0;
 		}
@@ -237,7 +235,7 @@ int td_shim_payload_find(
 	struct rd whole = rd_init(image, len);
 	struct td_shim_payload payload = {.is_signed = false};
 	struct td_shim_bytes file;
-	size_t found = find_files(&whole, TYPE_DXE_CORE, NULL, &file);
+	size_t found = find_files(&whole, FFS_TYPE_DXE_CORE, NULL, &file);
 	int rc;
 
 	if (found != 1)
