@@ -14,6 +14,8 @@
  *   setup          | "EFI Firmware Setup" in BdsDxe                     | d433b4c8e4   | 202505
  *   initrd first   | "initrd=initrd " in BdsDxe, not " initrd=initrd"   | a2ac0fea49   | 202508
  *   no_legacy      | "Running in confidential VM, ..." in BdsDxe        | 5a6a9f7955   | 202511
+ *   image_vars     | nothing of its own; implied by no_legacy           | a51255072e   | 202511
+ *   outside_vars   | module VirtMmCommunication                         | 9dd47eeea1   | 202505
  *   secure_boot    | module SecureBootConfigDxe                         |              |
  *   bios           | structure and strings in SmbiosPlatformDxe         |              |
  *
@@ -38,6 +40,7 @@
 #define NAME_SMBIOS_MEASURE  "SmbiosMeasurementDxe"
 #define NAME_SMBIOS_PLATFORM "SmbiosPlatformDxe"
 #define NAME_SECURE_BOOT     "SecureBootConfigDxe"
+#define NAME_OUTSIDE_VARS    "VirtMmCommunication"
 #define VOLUME_NOT_IN_TDS    "ae047c6d-bce9-426c-ae03-a68e3b8a0488" /* NCCFV */
 
 static bool visible(const struct ffs_file *file)
@@ -295,11 +298,13 @@ int generation_detect(const void *image, size_t len, struct generation *ret, str
 	generation.fw_cfg = any_has_string(&ffs, "QEMU FW CFG");
 	generation.separators = generation.named_blobs ? GENERATION_SEPARATORS_BOTH
 						       : GENERATION_SEPARATORS_UNKNOWN;
+	generation.no_legacy = has_bytes(
+		bds, "Running in confidential VM, not using insecure legacy linux kernel loader");
+	generation.image_vars = generation.no_legacy;
+	generation.outside_vars = find_name(&ffs, NAME_OUTSIDE_VARS) != NULL;
 	generation.smbios = smbios_place(&ffs);
 	generation.secure_boot = find_name(&ffs, NAME_SECURE_BOOT) != NULL;
 	generation.initrd = initrd_place(bds);
-	generation.no_legacy = has_bytes(
-		bds, "Running in confidential VM, not using insecure legacy linux kernel loader");
 	read_apps(&ffs, bds, &generation);
 	read_bios(&ffs, bds, &generation);
 	generation.name = name_of(&generation);

@@ -60,6 +60,8 @@ struct generation {
 	bool acpi;	     /* ACPI tables go to RTMR0, edk2-stable202302 */
 	bool fw_cfg;	     /* fw_cfg items go to RTMR0, edk2-stable202505 */
 	bool no_legacy;	     /* refuses kernels it does not trust in a TD, edk2-stable202511 */
+	bool image_vars;     /* boot options stored in the image count without Secure Boot too */
+	bool outside_vars;   /* variables are kept by the VMM, edk2-stable202505 */
 	bool secure_boot;    /* built with Secure Boot, keys enrolled or not */
 	enum generation_separators separators;
 	enum generation_smbios smbios;

@@ -211,6 +211,9 @@ static int check(const struct rtmr0_input *in, struct err *err)
 		return err_fail(err, -ENOTSUP,
 			"the firmware does not tell whether it measures the SMBIOS tables before "
 			"or after boot variables");
+	if (generation->outside_vars && !in->secureboot->outside)
+		return err_fail(err, -ENOTSUP,
+			"the VMM keeps the firmware's variables: they are needed in JSON");
 	if (!generation->menu_known)
 		return err_fail(err, -ENOTSUP,
 			"the firmware does not tell which application is its boot menu: its boot "
@@ -274,6 +277,17 @@ static int measure_kernel(const struct rtmr0_input *in, struct rtmr *rtmr, struc
 	return 0;
 }
 
+/* Options that are stored, where the firmware looks at them: without Secure Boot, older firmware
+ * starts from an empty store when it has no flash to write to. */
+static int read_options(const struct rtmr0_input *in, struct load_options *ret, struct err *err)
+{
+	const struct secureboot *state = in->secureboot;
+
+	if (!state->built && !state->outside && !in->generation->image_vars)
+		return 0;
+	return load_options_read(&state->store, ret, err);
+}
+
 int rtmr0_direct(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *err)
 {
 	LOAD_OPTIONS_AUTO options = {.count = 0};
@@ -282,7 +296,7 @@ int rtmr0_direct(const struct rtmr0_input *in, struct rtmr *rtmr, struct err *er
 	if (rc == 0)
 		rc = measure_kernel(in, rtmr, err);
 	if (rc == 0)
-		rc = load_options_read(&in->secureboot->store, &options, err);
+		rc = read_options(in, &options, err);
 	if (rc == 0)
 		rc = load_options_add_builtin(in->generation, &options, err);
 	return rc != 0 ? rc : rtmr0_ready_to_boot(in, &options, rtmr, err);

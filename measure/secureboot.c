@@ -86,6 +86,7 @@ int secureboot_replace(struct secureboot *state, const void *file, size_t n, str
 
 	if (n > 0 && ((const char *)file)[0] == '{') {
 		rc = varstore_json_parse(file, n, &state->store, &state->storage, err);
+		state->outside = rc == 0;
 		return rc != 0 ? rc : read_state(state, err);
 	}
 	if (n != state->volume_bytes)

@@ -19,6 +19,7 @@ struct secureboot {
 	bool enabled; /* a platform key is enrolled, and nothing switches it off */
 	struct varstore store;
 	struct buf storage;  /* owned: of variables that do not come from the firmware image */
+	bool outside;	     /* the VMM keeps the variables */
 	size_t volume_bytes; /* of the configuration volume */
 	unsigned char volume_sha384[SHA384_SIZE];
 };

@@ -162,6 +162,16 @@ static void events_are(const struct rtmr0_input *in, const char *want, const cha
 	"variable db, 0 bytes|variable dbx, 0 bytes|separator"
 #define EVENTS_ACPI "ACPI: etc/table-loader|ACPI: etc/acpi/rsdp|ACPI: etc/acpi/tables"
 
+static struct varstore_variable stored(const char *name, const char *data, size_t n)
+{
+	struct varstore_variable variable = {.data = (const unsigned char *)data, .size_bytes = n};
+
+	if (!guid_parse("8be4df61-93ca-11d2-aa0d-00e098032b8c", &variable.vendor))
+		abort();
+	snprintf(variable.name, sizeof(variable.name), "%s", name);
+	return variable;
+}
+
 static void test_generations(void)
 {
 	struct machine *machine = machine_of(&vectors[0]);
@@ -188,6 +198,26 @@ static void test_generations(void)
 		"|BootOrder: 0000|Boot0000: UiApp|separator",
 		"before 202302: no ACPI tables");
 	machine->generation = edk2_202502();
+	machine->state.store.count = 2;
+	machine->state.store.variables[0] = stored("BootOrder", "\3", 2);
+	machine->state.store.variables[1] = stored("Boot0003", "\1\0\0\0\4\0d\0\0\0\x7f\xff\4", 14);
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|" EVENTS_VARIABLES "|" EVENTS_ACPI
+		"|BootOrder: 0000|Boot0000: UiApp",
+		"options stored in the image, without Secure Boot");
+	machine->generation.image_vars = true;
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|" EVENTS_VARIABLES "|" EVENTS_ACPI
+		"|BootOrder: 0003, 0000|Boot0003: d|Boot0000: UiApp",
+		"the same from 202511 on");
+	machine->generation.image_vars = false;
+	machine->state.outside = true;
+	events_are(in,
+		"TD HOB|configuration volume (CFV)|" EVENTS_VARIABLES "|" EVENTS_ACPI
+		"|BootOrder: 0003, 0000|Boot0003: d|Boot0000: UiApp",
+		"options that the VMM keeps");
+	machine->state.outside = false;
+	machine->state.store.count = 0;
 	machine->generation.fw_cfg = true;
 	machine->generation.menu = app_of(FILE_MENU, "BootManagerMenuApp");
 	machine->generation.setup = app_of(FILE_UI_APP, "EFI Firmware Setup");
@@ -315,6 +345,7 @@ static void refuses(const struct rtmr0_input *in, const char *want)
 
 static void test_bad(void)
 {
+	static const struct secureboot blank;
 	struct generation generation = edk2_202502();
 	struct acpi_blobs acpi = {.loader = {.data = NULL}};
 	struct rtmr0_input in = {
@@ -342,6 +373,10 @@ static void test_bad(void)
 	generation = edk2_202502();
 	generation.menu_known = false;
 	refuses(&in, "boot menu");
+	generation = edk2_202502();
+	generation.outside_vars = true;
+	in.secureboot = &blank;
+	refuses(&in, "keeps the firmware's variables");
 	generation = edk2_202502();
 	in.memory_bytes = 0;
 	refuses(&in, "memory size");
