@@ -110,7 +110,7 @@ static int add_sev(const struct inspect_file *file, json_t *doc, struct err *err
 	if (rc == 0)
 		rc = add_sev_sections(&image.facts.meta, sev, err);
 	if (rc == 0)
-		rc = inspect_hex(sev, "launch_digest", image.seed, sizeof(image.seed), err);
+		rc = inspect_hex(sev, "digest_after_pages", image.seed, sizeof(image.seed), err);
 	return rc;
 }
 
