@@ -49,13 +49,14 @@ GUEST_BIN := build/guest/init build/guest/kata-agent-stand-in
 
 PREFIX  ?= /usr/local
 
-.PHONY: all help clean check unit fuzz bench assay-measure format format-check guest install test-bins
+.PHONY: all help clean check check-kernel unit fuzz bench assay-measure format format-check guest install test-bins
 all: $(B)/assay guest
 
 help:
 	@echo 'make               build assay and the guest programs'
 	@echo 'make check         all tests: two compilers, sanitizers, unit, cli, oracle, boot, fuzz corpora'
 	@echo 'make check-acpi    built-in ACPI tables beside stock QEMUs, every shape'
+	@echo 'make check-kernel  build a guest kernel from source, twice, and boot it as Kata does'
 	@echo 'make unit          the unit tests alone'
 	@echo 'make fuzz          a long fuzzing run of every target (FUZZ_SECONDS each)'
 	@echo 'make bench         measure speed and memory against the peers'
@@ -121,6 +122,10 @@ unit: $(UNIT_BIN)
 
 check:
 	tests/run
+
+# Builds the kernel of rootfs-recipes/kata-kernel twice and boots it as Kata does.
+check-kernel: all
+	ASSAY_KERNEL=1 prove -v tests/boot/kata-kernel.sh
 
 # Every shape of tests/oracle/acpi.sh: half an hour of QEMUs.
 check-acpi: test-bins
