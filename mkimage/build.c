@@ -9,15 +9,17 @@
 
 #include "initrd/initrd.h"
 #include "lib/hex.h"
+#include "lib/pool.h"
 #include "mkimage/check-elf.h"
 #include "mkimage/check-extension.h"
 #include "mkimage/check-modules.h"
 #include "mkimage/check-secrets.h"
 #include "mkimage/check-units.h"
+#include "mkimage/digests.h"
 #include "mkimage/disk.h"
 #include "mkimage/esp.h"
-#include "mkimage/kata-config.h"
 #include "mkimage/kernel-source.h"
+#include "mkimage/kata-config.h"
 #include "mkimage/kernel.h"
 #include "mkimage/manifest.h"
 #include "mkimage/sbom.h"
@@ -41,9 +43,10 @@ struct build {
 	struct spool spool;
 	struct manifest manifest;
 	struct disk_result disk;
-	struct runs runs;      /* of the disk */
-	struct sign_root sign; /* without a key: nothing is signed */
-	uint64_t esp_bytes;    /* of layout esp */
+	struct runs runs;	/* of the disk */
+	struct digests digests; /* of the files */
+	struct sign_root sign;	/* without a key: nothing is signed */
+	uint64_t esp_bytes;	/* of layout esp */
 	struct {
 		struct buf stub, kernel, initrd, osrel;
 		char *version;
@@ -62,6 +65,7 @@ static void build_done(struct build *build)
 	free(build->uki.version);
 	sign_root_done(&build->uki.sign);
 	runs_done(&build->runs);
+	digests_done(&build->digests);
 	manifest_done(&build->manifest);
 }
 
@@ -286,6 +290,33 @@ static void set_compression(struct build *build, struct disk_options *options)
 		options->cluster_bytes = EROFS_PACK_CLUSTER_DEFAULT;
 }
 
+struct digesting {
+	struct build *build;
+	int fd;
+};
+
+/* pool_fn: the disk's digest, which takes longest, comes first. */
+static int digest_step(void *arg, size_t i, struct err *err)
+{
+	const struct digesting *digesting = arg;
+	struct build *build = digesting->build;
+
+	if (i == 0)
+		return disk_digest(digesting->fd, "rootfs.img", &build->disk, err);
+	return digests_take(&build->digests, i - 1, err);
+}
+
+/* The digests of the disk and of every file in it. */
+static int take_digests(struct build *build, int fd, const struct tree *tree, struct err *err)
+{
+	struct digesting digesting = {build, fd};
+	int rc = digests_begin(tree, &build->digests, err);
+
+	return rc != 0 ? rc
+		       : pool_run(build->options->threads, 1 + build->digests.count, digest_step,
+				 &digesting, err);
+}
+
 static int write_disk(struct build *build, const struct tree *tree, struct err *err)
 {
 	AUTO_FREE char *path = io_stage_path(build->stage, "rootfs.img");
@@ -319,6 +350,8 @@ static int write_disk(struct build *build, const struct tree *tree, struct err *
 	if (fd < 0)
 		return err_sys(err, "%s", path);
 	rc = disk_write(fd, "rootfs.img", tree, &options, &build->disk, err);
+	if (rc == 0)
+		rc = take_digests(build, fd, tree, err);
 	if (rc != 0)
 		return rc;
 	manifest_output(&build->manifest, "rootfs.img", build->disk.size_bytes, build->disk.sha256);
@@ -361,7 +394,8 @@ static int write_inventory(struct build *build, const struct tree *tree, struct 
 	struct sbom sbom = {.recipe = build->recipe,
 		.lock = build->lock,
 		.inputs = build->manifest.inputs,
-		.runs = &build->runs};
+		.runs = &build->runs,
+		.digests = &build->digests};
 	BUF_AUTO files = {0};
 	BUF_AUTO spdx = {0};
 	BUF_AUTO cyclonedx = {0};

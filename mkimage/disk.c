@@ -17,10 +17,11 @@
 #include "mkimage/write-erofs.h"
 #include "mkimage/write-ext4.h"
 
-#define MIB	    (UINT64_C(1) << 20)
-#define DAX_OFFSET  (2 * MIB) /* where the disk proper begins behind an NVDIMM header */
-#define PIECE_BYTES (4u << 20)
-#define DAX_ALIGN   (2 * MIB) /* of the whole file: NVDIMMs come in such units */
+#define MIB	     (UINT64_C(1) << 20)
+#define DAX_OFFSET   (2 * MIB) /* where the disk proper begins behind an NVDIMM header */
+#define PIECE_BYTES  (4u << 20)
+#define DIGEST_BYTES (256u << 10) /* stays in a cache while it is hashed */
+#define DAX_ALIGN    (2 * MIB)	  /* of the whole file: NVDIMMs come in such units */
 
 _Static_assert(MIB % VERITY_BLOCK_SIZE == 0, "partitions are whole blocks");
 _Static_assert(EROFS_BLOCK_SIZE == VERITY_BLOCK_SIZE, "one block size");
@@ -129,10 +130,6 @@ struct disk {
 	size_t threads;
 	uint64_t size_bytes;
 	uint64_t at; /* where the next batch goes */
-	/* Hashed on the way; a GPT, which depends on the root hash and comes before it, makes that
-	 * impossible. */
-	bool digest_later;
-	struct digest digest;
 	struct verity_stream verity;
 	unsigned char *zeros; /* owned; 1 MiB */
 
@@ -147,27 +144,21 @@ struct disk {
 
 static void disk_done(struct disk *disk)
 {
-	digest_done(&disk->digest);
 	verity_stream_done(&disk->verity);
 	free(disk->zeros);
 }
 
-/* The steps of a batch: hash it as part of the disk, write it, then hash chunk after chunk for
- * dm-verity. */
+/* The steps of a batch: write it, then hash chunk after chunk for dm-verity. */
 static int batch_step(void *arg, size_t i, struct err *err)
 {
 	struct disk *disk = arg;
 	const struct batch *batch = &disk->batch;
 	size_t first, n;
 
-	if (i == 0 && disk->digest_later)
-		return 0;
 	if (i == 0)
-		return digest_update(&disk->digest, batch->data, batch->size_bytes, err);
-	if (i == 1)
 		return io_pwrite(
 			disk->fd, disk->what, batch->data, batch->write_bytes, disk->batch_at, err);
-	first = (i - 2) * VERITY_STREAM_CHUNK;
+	first = (i - 1) * VERITY_STREAM_CHUNK;
 	n = batch->size_bytes / VERITY_BLOCK_SIZE - first;
 	if (n > VERITY_STREAM_CHUNK)
 		n = VERITY_STREAM_CHUNK;
@@ -179,7 +170,7 @@ static size_t batch_steps(const struct batch *batch)
 {
 	size_t blocks = batch->verity != NULL ? batch->size_bytes / VERITY_BLOCK_SIZE : 0;
 
-	return 2 + (blocks + VERITY_STREAM_CHUNK - 1) / VERITY_STREAM_CHUNK;
+	return 1 + (blocks + VERITY_STREAM_CHUNK - 1) / VERITY_STREAM_CHUNK;
 }
 
 static void *work(void *arg)
@@ -543,19 +534,6 @@ static int write_part(struct disk *disk, const struct root *root, const struct d
 	return rc != 0 ? rc : pad_to(disk, part->off + part->size_bytes, NULL, err);
 }
 
-/* The digest of what has been written, read once more. */
-static int digest_file(struct disk *disk, struct err *err)
-{
-	int rc = 0;
-
-	for (uint64_t off = 0; rc == 0 && off < disk->size_bytes; off += MIB) {
-		rc = io_pread(disk->fd, disk->what, disk->zeros, MIB, off, err);
-		if (rc == 0)
-			rc = digest_update(&disk->digest, disk->zeros, MIB, err);
-	}
-	return rc;
-}
-
 static int write_parts(
 	struct disk *disk, const struct root *root, struct disk_result *ret, struct err *err)
 {
@@ -567,19 +545,14 @@ static int write_parts(
 		rc = pad_to(disk, ret->size_bytes, NULL, err);
 	if (rc == 0 && disk->layout->label == LABEL_GPT)
 		rc = write_gpt(disk, ret, err);
-	if (rc == 0 && disk->digest_later)
-		rc = digest_file(disk, err);
 	return rc;
 }
 
 static int write_all(
 	struct disk *disk, const struct root *root, struct disk_result *ret, struct err *err)
 {
-	int rc = digest_init(&disk->digest, DIGEST_SHA256, err);
-
-	if (rc == 0)
-		rc = verity_stream_init(&disk->verity, ret->verity.data_blocks, ret->verity.salt,
-			ret->verity.salt_bytes, disk->threads, err);
+	int rc = verity_stream_init(&disk->verity, ret->verity.data_blocks, ret->verity.salt,
+		ret->verity.salt_bytes, disk->threads, err);
 	if (rc != 0)
 		return rc;
 	disk->zeros = calloc(1, MIB);
@@ -587,8 +560,7 @@ static int write_all(
 		return err_fail(err, -ENOMEM, "out of memory");
 	if (ftruncate(disk->fd, (off_t)ret->size_bytes) != 0)
 		return err_sys(err, "%s", disk->what);
-	rc = write_parts(disk, root, ret, err);
-	return rc != 0 ? rc : digest_end(&disk->digest, ret->sha256, err);
+	return write_parts(disk, root, ret, err);
 }
 
 static int plan_root(struct root *root, const struct tree *tree, const struct disk_options *options,
@@ -632,8 +604,7 @@ int disk_write(int fd, const char *what, const struct tree *tree,
 		.what = what,
 		.options = options,
 		.layout = layout,
-		.threads = options->threads,
-		.digest_later = layout->label == LABEL_GPT};
+		.threads = options->threads};
 	__attribute__((cleanup(root_done))) struct root root = {0};
 	struct disk_result result = {0};
 	int rc;
@@ -659,4 +630,23 @@ int disk_write(int fd, const char *what, const struct tree *tree,
 	if (rc == 0)
 		*ret = result;
 	return rc;
+}
+
+int disk_digest(int fd, const char *what, struct disk_result *result, struct err *err)
+{
+	AUTO_FREE unsigned char *piece = malloc(DIGEST_BYTES);
+	DIGEST_AUTO digest = {0};
+	int rc = digest_init(&digest, DIGEST_SHA256, err);
+
+	if (piece == NULL)
+		return err_fail(err, -ENOMEM, "out of memory");
+	for (uint64_t off = 0; rc == 0 && off < result->size_bytes; off += DIGEST_BYTES) {
+		uint64_t left = result->size_bytes - off;
+		size_t n = left < DIGEST_BYTES ? (size_t)left : DIGEST_BYTES;
+
+		rc = io_pread(fd, what, piece, n, off, err);
+		if (rc == 0)
+			rc = digest_update(&digest, piece, n, err);
+	}
+	return rc != 0 ? rc : digest_end(&digest, result->sha256, err);
 }

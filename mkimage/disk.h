@@ -120,7 +120,7 @@ struct disk_result {
 	struct disk_part parts[DISK_PARTS_MAX];
 	size_t part_count;
 	uint64_t size_bytes;
-	unsigned char sha256[SHA256_SIZE]; /* of the whole disk */
+	unsigned char sha256[SHA256_SIZE]; /* of the whole disk, by disk_digest() */
 };
 
 /*
@@ -132,5 +132,9 @@ struct disk_result {
  */
 int disk_write(int fd, const char *what, const struct tree *tree,
 	const struct disk_options *options, struct disk_result *ret, struct err *err) MUST_CHECK;
+
+/* Takes the digest of the whole disk: of one thread's time the most that a disk costs, so it is left to
+ * who has other work beside it. */
+int disk_digest(int fd, const char *what, struct disk_result *result, struct err *err) MUST_CHECK;
 
 #endif

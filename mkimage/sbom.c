@@ -358,15 +358,13 @@ static json_t *xattrs_json(const struct tree_inode *inode)
 
 /* What belongs to a type alone. */
 static int add_details(
-	const struct tree_inode *inode, const char *path, json_t *file, struct err *err)
+	const struct sbom *sbom, const struct tree_inode *inode, json_t *file, struct err *err)
 {
-	unsigned char sha256[SHA256_SIZE];
 	int rc = 0;
 
 	if (inode->type == TREE_FILE) {
-		rc = tree_digest(&inode->content, path, sha256, err);
-		if (rc == 0)
-			rc = set(file, "sha256", json_doc_hex_new(sha256, SHA256_SIZE), err);
+		rc = set(file, "sha256",
+			json_doc_hex_new(digests_find(sbom->digests, inode), SHA256_SIZE), err);
 		if (rc == 0)
 			rc = set(file, "size_bytes",
 				json_integer((json_int_t)inode->content.size_bytes), err);
@@ -429,7 +427,7 @@ static int add_file(
 		rc = set(file, "origin", name_json(inode->origin), err);
 	if (rc == 0)
 		rc = add_blocks(sbom->runs, inode, file, err);
-	return rc != 0 ? rc : add_details(inode, path, file, err);
+	return rc != 0 ? rc : add_details(sbom, inode, file, err);
 }
 
 int sbom_files(const struct sbom *sbom, const struct tree *tree, struct buf *ret, struct err *err)

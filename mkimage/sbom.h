@@ -11,6 +11,7 @@
 #include "lib/buf.h"
 #include "lib/digest.h"
 #include "lib/err.h"
+#include "mkimage/digests.h"
 #include "mkimage/lock.h"
 #include "mkimage/recipe.h"
 #include "mkimage/runs.h"
@@ -30,6 +31,7 @@ struct sbom {
 	unsigned char root_hash[SHA256_SIZE];
 	unsigned char image_sha256[SHA256_SIZE]; /* of the root disk */
 	const struct runs *runs;		 /* where the files' contents are in it */
+	const struct digests *digests;		 /* of the files */
 };
 
 /* Appends the documents. @tree is what was sealed. */

@@ -465,6 +465,8 @@ static int verb_disk(char **args, struct err *err)
 		cut_xattrs(&tree);
 	if (rc == 0)
 		rc = disk_write(fd, args[1], &tree, &options, &result, err);
+	if (rc == 0)
+		rc = disk_digest(fd, args[1], &result, err);
 	if (rc != 0)
 		return rc;
 	verity_params_format(&result.verity, params);
@@ -523,11 +525,10 @@ static int verb_pack(char **args, struct err *err)
 	return 0;
 }
 
-#define HASH_STEP VERITY_STREAM_CHUNK
+#define HASH_STEP 1024u
 
 struct hash_job {
-	int fd;
-	const char *what;
+	const unsigned char *data;
 	struct verity_stream stream;
 };
 
@@ -537,25 +538,27 @@ static int hash_step(void *arg, size_t i, struct err *err)
 	uint64_t first = (uint64_t)i * HASH_STEP;
 	uint64_t left = job->stream.geometry.data_blocks - first;
 	size_t n = left < HASH_STEP ? (size_t)left : HASH_STEP;
-	AUTO_FREE unsigned char *data = malloc(n * VERITY_BLOCK_SIZE);
-	int rc = io_pread(
-		job->fd, job->what, data, n * VERITY_BLOCK_SIZE, first * VERITY_BLOCK_SIZE, err);
 
-	return rc != 0 ? rc : verity_stream_hash(&job->stream, first, data, n, err);
+	return verity_stream_hash(
+		&job->stream, first, job->data + first * VERITY_BLOCK_SIZE, n, err);
 }
 
 static int verb_hash(char **args, struct err *err)
 {
 	AUTO_CLOSE int to = open(args[1], O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	struct hash_job job = {.fd = -1, .what = args[0]};
+	struct hash_job job = {0};
+	AUTO_CLOSE int fd = -1;
 	unsigned char root[SHA256_SIZE];
 	char hex[2 * SHA256_SIZE + 1];
 	uint64_t size, first, blocks;
-	int rc = io_open(args[0], &job.fd, &size, err);
+	int rc = io_open(args[0], &fd, &size, err);
 
 	if (rc != 0)
 		return rc;
 	blocks = size / VERITY_BLOCK_SIZE;
+	job.data = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (job.data == MAP_FAILED)
+		return err_sys(err, "%s", args[0]);
 	rc = verity_stream_init(&job.stream, blocks, NULL, 0, 0, err);
 	if (rc == 0)
 		rc = verity_stream_claim(&job.stream, (size_t)blocks, &first, err);
@@ -568,7 +571,6 @@ static int verb_hash(char **args, struct err *err)
 		rc = io_pwrite(to, args[1], job.stream.tree,
 			(size_t)job.stream.geometry.tree_blocks * VERITY_BLOCK_SIZE, 0, err);
 	verity_stream_done(&job.stream);
-	close(job.fd);
 	if (rc != 0)
 		return rc;
 	hex_encode(root, sizeof(root), hex);

@@ -65,18 +65,19 @@ listing() {
 		printf '%s %04d %s %s %s %s /%s%s\n' "$type" "${mode#0}" "$uid" "$gid" "$size" "$sum" "$path" "${target:+ -> $target}"
 	done)
 }
-if line=$(make_theirs erofs "$T/erofs"); then
-	"$ASSAY" verify image "$T/erofs" --verity-params "$line" --list | sed -E 's/^(d [^ ]* [^ ]* [^ ]*) [0-9]+/\1 -/' >"$T/listed"
+for kind in erofs erofs-lz4 ext4; do
+	line=$(make_theirs $kind "$T/$kind") || continue
+	# Directories have another size in each, and ext4 a name of its own.
+	"$ASSAY" verify image "$T/$kind" --verity-params "$line" --list | sed -E 's/^(d [^ ]* [^ ]* [^ ]*) [0-9]+/\1 -/' |
+		grep -v ' /lost+found$' >"$T/listed"
 	listing >"$T/files"
-	ok 'the files are listed as they are' cmp "$T/listed" "$T/files"
-	printf X | dd of="$T/erofs" bs=1 seek=$((1048576 + $(grep -abo '^150000$' "$T/erofs" | head -n 1 | cut -d : -f 1) - 1048576)) \
-		conv=notrunc status=none
+	ok "$kind: the files are listed as they are" cmp "$T/listed" "$T/files"
+	[ $kind != erofs-lz4 ] || continue
+	printf X | dd of="$T/$kind" bs=1 seek="$(grep -abo '^150000$' "$T/$kind" | head -n 1 | cut -d : -f 1)" conv=notrunc status=none
 	fails 1 'data block [0-9]+, at byte [0-9]+, does not match the hash tree: byte [0-9]+ of /usr/bin/numbers$' \
-		'a changed file is named' "$ASSAY" verify image "$T/erofs" --verity-params "$line"
-	fails 1 'usr/bin/numbers' 'and nothing is listed' "$ASSAY" verify image "$T/erofs" --verity-params "$line" --list
-fi
-[ ! -e "$T/ext4" ] || fails 2 'only the files of erofs can be listed, and this is ext4$' "ext4's files are not listed" \
-	"$ASSAY" verify image "$T/ext4" --verity-params "$(make_theirs ext4 "$T/ext4")" --list
+		"$kind: a changed file is named" "$ASSAY" verify image "$T/$kind" --verity-params "$line"
+	fails 1 'usr/bin/numbers' "$kind: and nothing is listed" "$ASSAY" verify image "$T/$kind" --verity-params "$line" --list
+done
 
 # Changes at random places: both find them, or neither does.
 random_below() { # N

@@ -63,6 +63,8 @@ static int write_disk(
 	void *at;
 	int rc = disk_write(fd, "disk", tree, &options, result, err);
 
+	if (rc == 0)
+		rc = disk_digest(fd, "disk", result, err);
 	if (rc != 0)
 		return rc;
 	at = buf_grow(ret, result->size_bytes);
