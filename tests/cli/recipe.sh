@@ -27,7 +27,7 @@ fails 2 'there is no \[variant.x\]' 'a variant that is not there' "$ASSAY" fetch
 keys=$(sed -n 's/^\t*{"\([a-z0-9-]*\)", .*\(read\|recipe_read\)_[a-z_0-9]*, \(true\|false\)},*$/\1/p' "$TOP"/mkimage/recipe.c "$TOP"/mkimage/recipe-*.c | sort -u)
 missing=
 for key in $keys; do
-	grep -q "\`$key\`\|[[.]$key\]\|\[$key\." "$TOP/docs/recipes.md" || missing="$missing $key"
+	grep -q "\`$key\`\|\[$key\]\|\.$key\]\|\[$key\." "$TOP/docs/recipes.md" || missing="$missing $key"
 done
 ok 'dozens of keys' test "$(echo "$keys" | wc -w)" -ge 60
 same 'docs/recipes.md names every key' "$missing" ''
