@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "formats/ffs.h"
 #include "lib/io.h"
 #include "measure/boot-grub.h"
 #include "measure/boot-shim.h"
@@ -17,6 +18,26 @@
 #define FALLBACK	       "EFI/BOOT/BOOTX64.EFI"
 #define SECOND_STAGE	       "EFI/BOOT/grubx64.efi"
 #define UKI_EXTRA	       FALLBACK ".extra.d"
+
+#define MODULE_FAT "961578fe-b6b7-44c3-af35-6bc705cd2b1f"
+#define GUID_BEFORE                                                                                \
+	"8be0e274-3970-4b44-80c5-1ab9502f3bfc" /* EFI_EVENT_GROUP_BEFORE_EXIT_BOOT_SERVICES */
+
+int boot_disk_flushes(const void *firmware, size_t len, bool *ret, struct err *err)
+{
+	FFS_AUTO ffs = {.files = NULL};
+	const struct ffs_file *module;
+	struct guid guid;
+	int rc = ffs_parse(firmware, len, &ffs, err);
+
+	if (rc != 0)
+		return rc;
+	if (!guid_parse(GUID_BEFORE, &guid))
+		return err_fail(err, -EINVAL, GUID_BEFORE " is no GUID");
+	module = ffs_find(&ffs, MODULE_FAT);
+	*ret = module != NULL && ffs_file_has(module, guid.bytes, GUID_SIZE);
+	return 0;
+}
 
 void boot_disk_done(struct boot_disk *disk)
 {
@@ -315,6 +336,28 @@ static int run_flow(const struct boot_input *in, const struct boot_disk *disk, s
 	return err_fail(err, -EINVAL, "a boot that is not from a disk");
 }
 
+/* What ends boot services. With a TPM the first attempt fails where the FAT driver flushes; on TDX, where
+ * drivers copy what they send to devices, nobody has seen it. */
+static int end_services(const struct boot_input *in, struct boot_log *log, struct err *err)
+{
+	static const char *const actions[] = {"Exit Boot Services Invocation",
+		"Exit Boot Services Returned with Failure", "Exit Boot Services Invocation",
+		"Exit Boot Services Returned with Success"};
+	int rc = 0;
+
+	if (in->flushes && log->protocol == BOOT_CC)
+		return boot_log_unknown(log, PCR_BOOT_LOADER_CONFIG, "EV_EFI_ACTION",
+			"Exit Boot Services",
+			"with this firmware (its FAT driver flushes volumes then) the first "
+			"attempt "
+			"may fail, which is measured",
+			err);
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]) && rc == 0; i++)
+		if (in->flushes || i == 0 || i == 3)
+			rc = boot_log_action(log, PCR_BOOT_LOADER_CONFIG, actions[i], err);
+	return rc;
+}
+
 int boot_disk_log(const struct boot_input *in, struct boot_log *log, struct err *err)
 {
 	BOOT_DISK_AUTO disk = {.path = NULL};
@@ -331,10 +374,6 @@ int boot_disk_log(const struct boot_input *in, struct boot_log *log, struct err 
 	if (rc == 0)
 		rc = run_flow(in, &disk, log, err);
 	if (rc == 0)
-		rc = boot_log_action(
-			log, PCR_BOOT_LOADER_CONFIG, "Exit Boot Services Invocation", err);
-	if (rc == 0)
-		rc = boot_log_action(log, PCR_BOOT_LOADER_CONFIG,
-			"Exit Boot Services Returned with Success", err);
+		rc = end_services(in, log, err);
 	return rc != 0 ? err_wrap(err, "%s", in->disk) : 0;
 }

@@ -523,6 +523,9 @@ static int load_disk(struct launch *launch, struct err *err)
 		return rc;
 	rc = check_disk(launch, err);
 	if (rc == 0)
+		rc = boot_disk_flushes(
+			launch->firmware.data, launch->firmware.len, &boot.flushes, err);
+	if (rc == 0)
 		rc = boot_disk_log(&boot, &log, err);
 	if (rc == -ENOTSUP)
 		return give_up(launch, TDX_RTMR1, in->boot, rc, err);

@@ -1,8 +1,8 @@
 /*
  * Compares what a boot from a disk is predicted to measure with the TPM event log of a real one,
  * SHA-384, event by event:
- *   boot-disk uki|grub|shim-grub IMAGE LOG VARS|- [COMMANDS [NAME=PATH...]]
- * VARS is a variable store with the keys of Secure Boot.
+ *   boot-disk uki|grub|shim-grub IMAGE LOG VARS|- CODE|- [COMMANDS [NAME=PATH...]]
+ * CODE is the firmware, where its FAT driver is looked at; VARS is a variable store with the keys of Secure Boot.
  * Events of PCRs 0, 1 and 7 are left out, and so are separators but for one: RTMRs have one. Prints
  * the number of equal events and, for a predicted boot whose programs measure by either protocol alike,
  * the values of RTMR1 and RTMR2 that the log comes to. Exit status 1 when an event differs.
@@ -85,11 +85,12 @@ static int run(int argc, char **argv, struct err *err)
 {
 	BOOT_LOG_AUTO log = {.protocol = BOOT_TPM};
 	struct boot_input in = {.disk = argv[2],
-		.grub_commands = argc > 5 ? argv[5] : NULL,
-		.grub_files = (const char *const *)argv + 6,
-		.grub_file_count = argc > 6 ? (size_t)argc - 6 : 0};
+		.grub_commands = argc > 6 ? argv[6] : NULL,
+		.grub_files = (const char *const *)argv + 7,
+		.grub_file_count = argc > 7 ? (size_t)argc - 7 : 0};
 	static struct secureboot state;
 	BUF_AUTO vars = {0};
+	BUF_AUTO code = {0};
 	struct compared compared = {.log = &log};
 	int rc = 0;
 
@@ -102,6 +103,11 @@ static int run(int argc, char **argv, struct err *err)
 		state.built = true;
 		state.enabled = varstore_find(&state.store, "db", SECUREBOOT_GUID_DB) != NULL;
 		in.secureboot = &state;
+	}
+	if (rc == 0 && strcmp(argv[5], "-") != 0) {
+		rc = io_read_file(argv[5], 64u << 20, &code, err);
+		if (rc == 0)
+			rc = boot_disk_flushes(code.data, code.len, &in.flushes, err);
 	}
 	if (rc == 0)
 		rc = boot_disk_log(&in, &log, err);
@@ -122,9 +128,9 @@ int main(int argc, char **argv)
 {
 	struct err err = {0};
 
-	if (argc < 5) {
-		fprintf(stderr, "usage: boot-disk uki|grub|shim-grub IMAGE LOG VARS|- [COMMANDS "
-				"[NAME=PATH...]]\n");
+	if (argc < 6) {
+		fprintf(stderr, "usage: boot-disk uki|grub|shim-grub IMAGE LOG VARS|- CODE|- "
+				"[COMMANDS [NAME=PATH...]]\n");
 		return 2;
 	}
 	if (run(argc, argv, &err) == 0)

@@ -93,29 +93,37 @@ disk() {
 
 # --- booting ---
 
-# boot IMAGE CODE VARS: the event log as $T/log, empty when the guest did not print it.
+# boot IMAGE CODE VARS [secure]: the event log as $T/log, empty when the guest did not print it.
 boot() {
+	if [ "${4-}" = secure ]; then
+		set -- "$1" "$2" "$3" q35,smm=on -global driver=cfi.pflash01,property=secure,value=on -global ICH9-LPC.disable_s3=1
+	else
+		set -- "$1" "$2" "$3" q35,smm=off
+	fi
 	W=$(mktemp -d "$T/boot.XXXXXX")
 	cp "$3" "$W/vars.fd" && chmod u+w "$W/vars.fd"
+	image=$1 code=$2
+	shift 3
 	swtpm socket --tpm2 --tpmstate "dir=$W" --ctrl "type=unixio,path=$W/sock" --daemon --terminate
-	timeout 120 qemu-system-x86_64 -M q35,smm=off -accel tcg -cpu max,-cx16 -m 1024 -nodefaults -display none -serial stdio \
-		-no-reboot -drive "if=none,id=d,format=raw,snapshot=on,file=$1" -device virtio-blk-pci,drive=d,bootindex=1 \
-		-drive "if=pflash,format=raw,unit=0,readonly=on,file=$2" -drive "if=pflash,format=raw,unit=1,file=$W/vars.fd" \
+	timeout 300 qemu-system-x86_64 -accel tcg -cpu max,-cx16 -m 1024 -nodefaults -display none -serial stdio -M "$@" \
+		-no-reboot -drive "if=none,id=d,format=raw,snapshot=on,file=$image" -device virtio-blk-pci,drive=d,bootindex=1 \
+		-drive "if=pflash,format=raw,unit=0,readonly=on,file=$code" -drive "if=pflash,format=raw,unit=1,file=$W/vars.fd" \
 		-chardev "socket,id=c,path=$W/sock" -tpmdev emulator,id=tpm0,chardev=c -device tpm-crb,tpmdev=tpm0 \
 		>serial 2>&1 </dev/null
 	tr -d '\r' <serial | sed -n 's/^.*log \([0-9a-f][0-9a-f]*\)$/\1/p' | tr -d '\n' | xxd -r -p >log
 }
 
-# agree NAME FLOW IMAGE CODE VARS [COMMANDS]
+# agree NAME FLOW IMAGE CODE VARS [secure]
 agree() {
-	name=$1 flow=$2 image=$3 code=$4 vars=$5
-	shift 5
-	boot "$image" "$code" "$vars"
+	name=$1 flow=$2 disk=$3 firmware_code=$4 keys=-
+	shift 2
+	boot "$@"
+	[ "${4-}" != secure ] || keys=$3
 	[ -s log ] || {
 		ok "$name: the guest prints its log ($(tail -n 1 serial))" false
 		return
 	}
-	"$COMPARE" "$flow" "$image" log - "$@" >compared 2>&1
+	"$COMPARE" "$flow" "$disk" log "$keys" "$firmware_code" >compared 2>&1
 	status=$?
 	tap_result $status "$name: $(grep -c . compared) lines, $(sed -n 's/^equal=//p' compared) events"
 	[ $status -eq 0 ] || sed 's/^/# /' compared
@@ -186,5 +194,39 @@ if [ -f $old ]; then
 	agree "shim 16.1 and GRUB 2.12, the firmware installed here" shim-grub shim.img $old $old_vars
 else
 	skip "the firmware installed here" "no $old"
+fi
+
+# The newest one: its FAT driver makes the first attempt to end boot services fail.
+if oracle_debs sid ovmf-generic; then
+	newest=$oracle_dir/root/usr/share/OVMF
+	agree "shim 16.1 and GRUB 2.12, Debian's newest firmware" shim-grub shim.img "$newest/OVMF_CODE_4M.fd" "$newest/OVMF_VARS_4M.fd"
+else
+	skip "Debian's newest firmware" "$oracle_why"
+fi
+
+# Secure Boot: a UKI that is signed by the key that OVMF brings for tests; shim, GRUB and a kernel that Microsoft and Debian signed.
+secure=/usr/share/OVMF/OVMF_CODE_4M.secboot.fd own=/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd ms=/usr/share/OVMF/OVMF_VARS_4M.ms.fd
+snakeoil=/usr/share/ovmf/PkKek-1-snakeoil
+if [ ! -f $secure ] || [ ! -f $own ] || [ ! -f $ms ]; then
+	skip "Secure Boot" "no $secure"
+	done_testing
+fi
+if command -v sbsign >/dev/null && openssl rsa -in $snakeoil.key -passin pass:snakeoil -out key.pem 2>/dev/null &&
+	sbsign --key key.pem --cert $snakeoil.pem --output uki-signed uki-bare 2>/dev/null; then
+	disk signed.img 131072 -F uki-signed=/EFI/BOOT/BOOTX64.EFI
+	agree "systemd-stub 257 under Secure Boot" uki signed.img $secure $own secure
+	fails 2 'Secure Boot keeps the firmware from starting it' "a UKI that is not signed" \
+		"$COMPARE" uki uki-257.img log $own -
+	fails 2 'Secure Boot keeps the firmware from starting it' "a UKI that is signed by somebody else" \
+		"$COMPARE" uki signed.img log $ms -
+else
+	skip "systemd-stub under Secure Boot" "no sbsign here"
+fi
+if grep -aq 'Debian Secure Boot Signer' vmlinuz; then
+	agree "shim 16.1 and GRUB 2.12 under Secure Boot" shim-grub shim.img $secure $ms secure
+	fails 2 'Secure Boot keeps the firmware from starting it' "a shim that the keys do not know" \
+		"$COMPARE" shim-grub shim.img log $own -
+else
+	skip "shim and GRUB under Secure Boot" "the kernel is not signed"
 fi
 done_testing

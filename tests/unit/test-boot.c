@@ -11,6 +11,7 @@
 #include "measure/boot-uki.h"
 #include "tests/tap.h"
 #include "tests/unit/boot-image.h"
+#include "tests/unit/ffs-image.h"
 
 #define MAGIC_257 "#### LoaderInfo: systemd-stub 257.1-2 ####"
 
@@ -805,6 +806,54 @@ static void test_shim_disk(void)
 	disk_refuses(files, 1, in, -EBADMSG, "no EFI/BOOT/grubx64.efi");
 }
 
+/* The FAT driver flushes when it knows the event group; other modules may know it. */
+static void test_firmware(void)
+{
+#define BEFORE "\x74\xe2\xe0\x8b\x70\x39\x44\x4b\x80\xc5\x1a\xb9\x50\x2f\x3b\xfc"
+	struct ffs_image_module modules[] = {
+		{"961578fe-b6b7-44c3-af35-6bc705cd2b1f", "Fat", "x" BEFORE},
+		{"11111111-2222-3333-4444-555555555555", "SnpDxe", BEFORE},
+	};
+	struct err err = {0};
+	BUF_AUTO image = {0};
+	BUF_AUTO older = {0};
+	BUF_AUTO none = {0};
+	bool flushes = false;
+
+	ffs_image_make(&image, modules, 2, FFS_IMAGE_LZMA);
+	is_int(boot_disk_flushes(image.data, image.len, &flushes, &err), 0, why(&err));
+	ok(flushes, "a FAT driver that flushes");
+	modules[0].contents = "x";
+	ffs_image_make(&older, modules, 2, FFS_IMAGE_LZMA);
+	is_int(boot_disk_flushes(older.data, older.len, &flushes, &err), 0, why(&err));
+	ok(!flushes, "one that does not");
+	flushes = true;
+	ffs_image_make(&none, modules + 1, 1, FFS_IMAGE_LZMA);
+	is_int(boot_disk_flushes(none.data, none.len, &flushes, &err), 0, why(&err));
+	ok(!flushes, "no FAT driver");
+	is_int(boot_disk_flushes(image.data, image.len / 2, &flushes, &err), -EBADMSG,
+		"a cut volume");
+}
+
+static void test_flushes(void)
+{
+	struct uki uki = uki_example(MAGIC_257);
+	struct boot_image_file file = {"EFI/BOOT/BOOTX64.EFI", NULL, 0};
+	const struct boot_input in = {.flow = BOOT_UKI, .flushes = true};
+	BOOT_LOG_AUTO log = {.protocol = BOOT_CC};
+	struct rtmr rtmr = {.derive = NULL};
+	struct err err = {0};
+	BUF_AUTO image = {0};
+
+	boot_image_pe(&image, uki.parts, uki.count, 0);
+	file.data = image.data;
+	file.size = image.len;
+	is_int(disk_run(&file, 1, in, &log, &err), 0, why(&err));
+	is_int(boot_log_extend(&log, 1, &rtmr, &err), -ENOTSUP,
+		"how boot services end is not known");
+	is_int(boot_log_extend(&log, 2, &rtmr, &err), 0, "RTMR2 does not need it");
+}
+
 static void test_flows(void)
 {
 	enum boot_flow flow;
@@ -830,6 +879,8 @@ int main(void)
 	test_grub_image();
 	test_shim();
 	test_shim_disk();
+	test_firmware();
+	test_flushes();
 	test_flows();
 	buf_done(&kernel);
 	return tap_done();
