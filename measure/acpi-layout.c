@@ -230,7 +230,7 @@ static int make_kata(const struct words *words, struct acpi_layout *layout, stru
 			"Kata %s, %s runtime: its machine depends on the host's memory and CPUs",
 			kata_versions[words->release], kata_runtime_name(words->runtime));
 	layout->no_hpet = kata_in_range(words->release, NO_HPET, NULL);
-	layout->sockets = words->runtime == KATA_GO; /* one for each vCPU, in some releases */
+	layout->sockets = words->runtime == KATA_GO; /* qemu_arch_base.go, cpuTopology */
 	return 0;
 }
 

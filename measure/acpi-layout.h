@@ -31,7 +31,7 @@ struct acpi_layout {
 	enum acpi_bridge bridge;
 	uint64_t hole_bytes; /* pci-hole64-size; 0: as it is */
 	char hole_arg[64];   /* the same for QEMU */
-	bool sockets;	     /* vCPUs may be in several, which SMBIOS tables alone tell */
+	bool sockets;	     /* one for each vCPU, which SMBIOS tables alone tell */
 };
 
 /*

@@ -455,7 +455,8 @@ static void make_args(const struct acpi_machine *machine, struct command_line *l
 	snprintf(line->backend, sizeof(line->backend),
 		"memory-backend-ram,id=ram,reserve=off,size=%" PRIu64 "K",
 		machine->memory_bytes / 1024);
-	snprintf(line->vcpus, sizeof(line->vcpus), "%" PRIu32, machine->vcpus);
+	snprintf(line->vcpus, sizeof(line->vcpus), "%" PRIu32 "%s", machine->vcpus,
+		machine->sockets ? ",cores=1,threads=1" : "");
 	_Static_assert(
 		sizeof(all) / sizeof(all[0]) + sizeof(firmware) / sizeof(firmware[0]) <= ARGS_MAX,
 		"room for all of them");

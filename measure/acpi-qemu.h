@@ -7,6 +7,7 @@
 #ifndef MEASURE_ACPI_QEMU_H
 #define MEASURE_ACPI_QEMU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct acpi_machine {
 	const char *firmware; /* image that sets up PCI devices; NULL: there are none */
 	uint64_t memory_bytes;
 	uint32_t vcpus;
+	bool sockets; /* one for each vCPU */
 	/* Further arguments, after "-machine q35,smm=off,pic=off,..."; borrowed. */
 	const char *const *args;
 	size_t arg_count;

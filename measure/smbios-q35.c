@@ -93,15 +93,17 @@ static void add_system(struct buf *to, const struct release *release)
 	ADD(to, 3, 0x300, chassis, manufacturer, release->machine, NULL);
 }
 
-/* One socket, which is how QEMU counts vCPUs without a topology. */
-static void add_processor(
-	struct buf *to, const struct release *release, const struct smbios_q35 *machine)
+/* The processor in a socket, of so many cores. */
+static void add_processor(struct buf *to, const struct release *release,
+	const struct smbios_q35 *machine, unsigned socket, unsigned cores)
 {
 	uint64_t id = 0;
+	char name[16];
 
 	for (unsigned i = 0; i < SMBIOS_PROCESSOR_ID_SIZE; i++)
 		id |= (uint64_t)machine->processor_id[i] << (8 * i);
-	ADD(to, 4, 0x400,
+	snprintf(name, sizeof(name), "CPU%2x", socket);
+	ADD(to, 4, (uint16_t)(0x400 + socket),
 		((const struct field[]){
 			{1, 1}, {1, 3}, {1, release->processor_family}, {1, 2}, /* socket, CPU */
 			{8, id}, {1, 3},					/* version */
@@ -109,10 +111,20 @@ static void add_processor(
 			{1, 0x41}, {1, 1},		       /* enabled; upgrade: other */
 			{2, 0xffff}, {2, 0xffff}, {2, 0xffff}, /* caches: none */
 			{1, 0}, {1, 0}, {1, 0},		       /* serial number, tag, part */
-			{1, machine->vcpus}, {1, machine->vcpus}, {1, machine->vcpus}, {2, 2},
+			{1, cores}, {1, cores}, {1, cores}, {2, 2},
 			{2, 1}, /* characteristics: unknown; second family: other */
 		}),
-		"CPU 0", manufacturer, release->machine, NULL);
+		name, manufacturer, release->machine, NULL);
+}
+
+/* One, which is how QEMU counts vCPUs without a topology, or one for each vCPU. */
+static void add_processors(
+	struct buf *to, const struct release *release, const struct smbios_q35 *machine)
+{
+	unsigned sockets = machine->sockets ? machine->vcpus : 1;
+
+	for (unsigned i = 0; i < sockets; i++)
+		add_processor(to, release, machine, i, machine->vcpus / sockets);
 }
 
 static uint64_t round_up(uint64_t bytes, uint64_t unit)
@@ -216,7 +228,7 @@ int smbios_q35_build(const struct smbios_q35 *machine, struct buf *ret, struct e
 			"SMBIOS tables are known for 512 MiB to 512 GiB and 1 to %d vCPUs",
 			VCPUS_MAX);
 	add_system(ret, release);
-	add_processor(ret, release, machine);
+	add_processors(ret, release, machine);
 	add_memory(ret, release, machine);
 	ADD(ret, 32, 0x2000, status, NULL);
 	add(ret, 127, 0x7f00, NULL, 0, (const char *const[]){NULL});

@@ -6,6 +6,7 @@
 #ifndef MEASURE_SMBIOS_H
 #define MEASURE_SMBIOS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ struct smbios_q35 {
 	uint64_t memory_bytes;
 	uint64_t low_bytes; /* of it, below 4 GiB */
 	uint32_t vcpus;
+	bool sockets; /* one for each vCPU: -smp VCPUS,cores=1 */
 	/* EAX and EDX of CPUID leaf 1 as the vCPU model has them, each little-endian. */
 	unsigned char processor_id[SMBIOS_PROCESSOR_ID_SIZE];
 };

@@ -57,7 +57,8 @@ static int make_smbios(
 	struct smbios_q35 machine = {.version = q35->version,
 		.memory_bytes = q35->memory_bytes,
 		.low_bytes = q35->low_bytes,
-		.vcpus = q35->vcpus};
+		.vcpus = q35->vcpus,
+		.sockets = q35->layout->sockets};
 	const unsigned char *id = processor_id(theirs);
 
 	if (id == NULL)
@@ -118,6 +119,7 @@ int main(int argc, char **argv)
 	}
 	machine = (struct acpi_machine){.qemu = argv[1],
 		.firmware = strcmp(argv[2], "-") == 0 ? NULL : argv[2],
+		.sockets = layout.sockets,
 		.args = args,
 		.arg_count = acpi_layout_args(&layout, args)};
 	for (const char *memory = strtok(argv[4], ","); memory != NULL; memory = strtok(NULL, ","))
