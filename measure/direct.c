@@ -68,8 +68,9 @@ int direct_check(const struct direct_boot *boot, struct err *err)
 			"module)");
 	if (boot->secure_boot)
 		return err_fail(err, -ENOTSUP,
-			"the firmware enforces Secure Boot: it starts a kernel it does not trust "
-			"unmeasured");
+			"the firmware enforces Secure Boot and does not trust the kernel: it "
+			"starts "
+			"it unmeasured, or not at all");
 	rc = bzimage_parse(boot->kernel, boot->kernel_bytes, &bz, err);
 	if (rc != 0)
 		return rc;
