@@ -1,5 +1,6 @@
 /* SMBIOS tables as firmware measures them: what is filtered, what is added, what is refused. QEMU's
  * own tables, and the digest that a real OVMF logged, are compared by the oracles. */
+#define _GNU_SOURCE /* memmem */
 #include "measure/smbios.h"
 
 #include "lib/digest.h"
@@ -136,6 +137,33 @@ static void refuses(const void *tables, size_t n, const char *want)
 		"refused: %s", err.msg);
 }
 
+/* Kata's Go runtime: seventeen processors of one core, CPU 0 to CPU10. */
+static void test_sockets(void)
+{
+	struct smbios_q35 machine = {.version = "11.0.3",
+		.memory_bytes = 1ull << 30,
+		.low_bytes = 1ull << 30,
+		.vcpus = 17,
+		.sockets = true};
+	BUF_AUTO tables = {0};
+	struct err err = {0};
+	unsigned found = 0, one_core = 0;
+
+	ok(smbios_q35_build(&machine, &tables, &err) == 0, "a socket for each vCPU");
+	for (size_t i = 0; i + 48 < tables.len; i++) {
+		if (memcmp(tables.data + i, "\4\x2a", 2) != 0 || tables.data[i + 3] != 4)
+			continue;
+		found++;
+		one_core += tables.data[i + 35] == 1 && tables.data[i + 36] == 1 &&
+			    tables.data[i + 37] == 1;
+	}
+	is_int(found, 17, "processors");
+	is_int(one_core, 17, "of one core and thread");
+	ok(memmem(tables.data, tables.len, "CPU 0", 6) != NULL &&
+			memmem(tables.data, tables.len, "CPU10", 6) != NULL,
+		"by their hexadecimal numbers");
+}
+
 static void test_bad(void)
 {
 	struct smbios_q35 machine = {.version = "9.2.0",
@@ -188,6 +216,7 @@ int main(void)
 	test_real();
 	test_filter();
 	test_handles();
+	test_sockets();
 	test_bad();
 	return tap_done();
 }
