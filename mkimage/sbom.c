@@ -105,7 +105,7 @@ static int read_component(
 		.version = field(input, "version"),
 		.sha256 = field(input, "sha256"),
 	};
-	*ret_is = ret->kind != NULL && ret->name != NULL;
+	*ret_is = ret->kind != NULL && ret->name != NULL && strcmp(ret->kind, "include") != 0;
 	if (!*ret_is)
 		return 0;
 	snprintf(ret->ref, sizeof(ret->ref), "Input-%zu", i);

@@ -47,6 +47,7 @@ same 'other golden values' "$(cat "$T/release/golden.json" "$T/debug/golden.json
 same 'the release has no variant' "$(value '"variant" in m')" False
 same 'what it includes is named by digest' "$(value '[i["name"] for i in m["inputs"] if i["kind"] == "include" and i["sha256"] == sha256("recipes/c8s-guest/" + i["name"])]')" \
 	"['../kata-debian/recipe.toml', 'inputs.toml']"
+same 'and is a document, not a part of the image' "$(cat "$T/release/sbom.spdx.json" "$T/release/sbom.cdx.json" | grep -c 'inputs.toml')" 0
 same 'the programs are the pinned ones' \
 	"$(value '[r["/usr/local/bin/" + n]["sha256"] == sha256("recipes/c8s-guest/inputs/" + n) for n in ("ratls-mesh", "policy-monitor", "attestation-service", "volumed")]')" \
 	'[True, True, True, True]'

@@ -59,6 +59,14 @@ fails 2 '/r/recipe.toml:1: unknown key a\\x0ab\\x1b\[31m$' "a key of control cha
 fails 2 '/r/recipe.toml:1: unknown key 0{60}$' "a long key is cut" fetch "%0200d = 1" 0
 fails 2 '/r/recipe.toml:1: schema "assay-recipe/9" is not "assay-recipe/1"$' "another schema" fetch \
 	'schema = "assay-recipe/9"\nname = "x"\narchitecture = "amd64"\ntimestamp = 0\n'
+mkdir -p "$T/r2"
+printf 'schema = "assay-recipe/1"\nname = "x"\ninclude = ["../r/recipe.toml"]\n' >"$T/r2/recipe.toml"
+fails 2 '/r2/recipe.toml:3: include: .*/recipe.toml includes itself$' 'a cycle of includes' fetch \
+	'schema = "assay-recipe/1"\nname = "x"\ninclude = ["../r2/recipe.toml"]\n'
+fails 3 '/r/recipe.toml:3: include: .*none.toml: No such file' 'an include that is not there' fetch \
+	'schema = "assay-recipe/1"\nname = "x"\ninclude = ["none.toml"]\n'
+fails 2 '/r/recipe.toml:3: include: .* is outside the directory' 'an include outside' fetch \
+	'schema = "assay-recipe/1"\nname = "x"\ninclude = ["../../../../../etc/hostname"]\n'
 head -c 1100000 /dev/zero | tr '\0' '\n' >"$T/r/recipe.toml"
 fails 3 'recipe.toml: 1100000 bytes, more than the limit of 1048576' "a recipe over 1 MiB" "$ASSAY" fetch "$T/r" --cache "$T/cache"
 rm "$T/r/recipe.toml"
