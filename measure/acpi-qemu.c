@@ -67,7 +67,8 @@ struct file {
 	uint32_t bytes;
 };
 
-/* Firmware asks for the first three, at which moment they are frozen; the others need not be there. */
+/* Firmware asks for the first three, at which moment they are frozen; the others need not be
+ * there. */
 enum { LOADER, RSDP, TABLES, FROZEN, SMBIOS = FROZEN, ITEM, FILES = ITEM + RTMR0_ITEMS };
 
 struct guest {

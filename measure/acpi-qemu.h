@@ -33,8 +33,8 @@ struct acpi_machine {
 int acpi_qemu_version(
 	const char *qemu, char ret[ACPI_QEMU_VERSION_MAX], struct err *err) MUST_CHECK;
 
-/* Reads the blobs of such a machine, and what there is of the other items. -EINVAL when QEMU refuses its arguments, -EIO when it
- * does not answer. */
+/* Reads the blobs of such a machine, and what there is of the other items. -EINVAL when QEMU
+ * refuses its arguments, -EIO when it does not answer. */
 int acpi_qemu_read(
 	const struct acpi_machine *machine, struct acpi_blobs *ret, struct err *err) MUST_CHECK;
 
