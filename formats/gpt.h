@@ -72,8 +72,8 @@ void gpt_format(const struct gpt *gpt, uint64_t disk_sectors, unsigned char head
 int gpt_parse(const unsigned char head[GPT_HEAD_SIZE], const unsigned char tail[GPT_TAIL_SIZE],
 	uint64_t disk_sectors, const char *what, struct gpt *ret, struct err *err) MUST_CHECK;
 
-/* Appends what firmware measures of a table that gpt_parse has accepted, UEFI_GPT_DATA: the header, a
- * u64 count, the entries in use. */
+/* Appends what firmware measures of a table that gpt_parse has accepted, UEFI_GPT_DATA: the
+ * header, a u64 count, the entries in use. */
 void gpt_event(const unsigned char head[GPT_HEAD_SIZE], struct buf *ret);
 
 /* The place in the table, from 1, of the @i-th entry in use, from 0; 0 when there is none. */

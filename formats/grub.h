@@ -1,6 +1,6 @@
 /*
- * GRUB images for x86-64 EFI: the modules and settings that grub-mkimage puts behind the core. GNU GRUB
- * include/grub/kernel.h, util/mkimage.c.
+ * GRUB images for x86-64 EFI: the modules and settings that grub-mkimage puts behind the core. GNU
+ * GRUB include/grub/kernel.h, util/mkimage.c.
  */
 #ifndef FORMATS_GRUB_H
 #define FORMATS_GRUB_H

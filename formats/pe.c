@@ -5,8 +5,8 @@
  *   0           | 2    | "MZ"
  *   0x3c        | 4    | offset P of the PE header
  *   P           | 4    | "PE\0\0"
- *   P+4         | 20   | COFF header: machine, number of sections, time, offset and number of symbols (18 bytes
- *               |      | each, strings behind them), optional header size, ...
+ *   P+4         | 20   | COFF header: machine, number of sections, time, offset and number of
+ *               |      | symbols (18 bytes each, strings behind them), optional header size, ...
  *   P+24        | -    | optional header: magic 0x10b (PE32) or 0x20b (PE32+), ...
  *   -           | 40n  | section headers
  * and in the optional header

@@ -49,12 +49,13 @@ int pe_parse(const void *image, size_t len, struct pe *ret, struct err *err) MUS
  * Borrowed. */
 const struct pe_section *pe_section(const struct pe *pe, const char *name);
 
-/* The section whose name, of more than 8 characters, stands in the string table of @image as linkers
- * of the GNU kind put it there, or NULL. Borrowed. */
+/* The section whose name, of more than 8 characters, stands in the string table of @image as
+ * linkers of the GNU kind put it there, or NULL. Borrowed. */
 const struct pe_section *pe_section_long(
 	const void *image, size_t len, const struct pe *pe, const char *name);
 
-/* Appends a section as it stands in memory, virtual_size bytes: what the file has of it, then zeros. */
+/* Appends a section as it stands in memory, virtual_size bytes: what the file has of it, then
+ * zeros. */
 void pe_section_memory(const void *image, const struct pe_section *section, struct buf *ret);
 
 #endif

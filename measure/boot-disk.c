@@ -336,8 +336,8 @@ static int run_flow(const struct boot_input *in, const struct boot_disk *disk, s
 	return err_fail(err, -EINVAL, "a boot that is not from a disk");
 }
 
-/* What ends boot services. With a TPM the first attempt fails where the FAT driver flushes; on TDX, where
- * drivers copy what they send to devices, nobody has seen it. */
+/* What ends boot services. With a TPM the first attempt fails where the FAT driver flushes; on
+ * TDX, where drivers copy what they send to devices, nobody has seen it. */
 static int end_services(const struct boot_input *in, struct boot_log *log, struct err *err)
 {
 	static const char *const actions[] = {"Exit Boot Services Invocation",

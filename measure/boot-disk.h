@@ -53,9 +53,9 @@ enum boot_flow {
 /* The flow of this name; false when there is none. */
 bool boot_flow_find(const char *name, enum boot_flow *ret);
 
-/* Whether the firmware's FAT driver flushes volumes when boot services are to end (edk2-stable202608):
- * that changes the memory map, so that the first attempt to end them fails, and is measured. -EBADMSG
- * for damaged volumes. */
+/* Whether the firmware's FAT driver flushes volumes when boot services are to end
+ * (edk2-stable202608): that changes the memory map, so that the first attempt to end them fails,
+ * and is measured. -EBADMSG for damaged volumes. */
 int boot_disk_flushes(const void *firmware, size_t len, bool *ret, struct err *err) MUST_CHECK;
 
 struct boot_input {

@@ -1,7 +1,7 @@
 /*
  * A simple grub.cfg, run (boot-grub-script.h). Lines go through the reader of GRUB's configuration
- * files, which drops those that start with '#', and then through its lexer; every command is executed,
- * and measured with its words, as soon as it has been read.
+ * files, which drops those that start with '#', and then through its lexer; every command is
+ * executed, and measured with its words, as soon as it has been read.
  */
 #define _GNU_SOURCE /* memmem */
 #include "measure/boot-grub-script.h"

@@ -14,8 +14,8 @@
 
 #define BOOT_GRUB_CONFIG_MAX (256u << 10)
 
-/* Appends to @ret what GRUB does, as the list of boot-grub.h. -ENOTSUP, with the line, for everything
- * else that a script can hold. */
+/* Appends to @ret what GRUB does, as the list of boot-grub.h. -ENOTSUP, with the line, for
+ * everything else that a script can hold. */
 int boot_grub_run(const struct boot_disk *disk, const struct grub_image *image, struct buf *ret,
 	struct err *err) MUST_CHECK;
 

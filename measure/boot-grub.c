@@ -35,8 +35,8 @@ struct run {
 	const struct version *version;
 };
 
-/* By GRUB's version in .sbat: whether the size of the kernel's load options leaves out their NUL, and
- * whether the kernel is loaded by a shim that can, which measures it. */
+/* By GRUB's version in .sbat: whether the size of the kernel's load options leaves out their
+ * NUL, and whether the kernel is loaded by a shim that can, which measures it. */
 static const struct version {
 	const char *name;
 	bool without_nul;

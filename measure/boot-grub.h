@@ -1,9 +1,10 @@
 /*
- * What GRUB measures from its start to the kernel's: commands, the files it opens, the kernel's command
- * line. GNU GRUB 2.12 grub-core/commands/tpm.c, kern/verifiers.c, script/execute.c, lib/cmdline.c,
- * loader/efi/linux.c; the peimage module of Debian and Ubuntu.
+ * What GRUB measures from its start to the kernel's: commands, the files it opens, the kernel's
+ * command line. GNU GRUB 2.12 grub-core/commands/tpm.c, kern/verifiers.c, script/execute.c,
+ * lib/cmdline.c, loader/efi/linux.c; the peimage module of Debian and Ubuntu.
  *
- * What GRUB does is given as a list, or found out by running a simple grub.cfg (boot-grub-script.h):
+ * What GRUB does is given as a list, or found out by running a simple grub.cfg
+ * (boot-grub-script.h):
  *   grub_cmd: TEXT         a command with its words, as the log has it; \n, \t and \\ are escapes
  *   kernel_cmdline: TEXT   the same for these two
  *   module_cmdline: TEXT
@@ -36,8 +37,9 @@ struct boot_grub_input {
 	size_t file_count;
 };
 
-/* Adds the events of GRUB and of the kernel it starts. -ENOTSUP for a GRUB that does not measure, and
- * for what is not known to be predicted; -EBADMSG for a malformed list or a file that is missing. */
+/* Adds the events of GRUB and of the kernel it starts. -ENOTSUP for a GRUB that does not
+ * measure, and for what is not known to be predicted; -EBADMSG for a malformed list or a file
+ * that is missing. */
 int boot_grub(const struct boot_grub_input *in, struct boot_log *log, struct err *err) MUST_CHECK;
 
 #endif

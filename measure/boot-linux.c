@@ -7,7 +7,8 @@
 
 #define PCR_KERNEL 9
 
-/* Whether a word of the space-separated @cmdline is @word, or starts with it when it ends in '='. */
+/* Whether a word of the space-separated @cmdline is @word, or starts with it when it ends in
+ * '='. */
 static bool has_word(const char *cmdline, const char *word)
 {
 	size_t n = strlen(word);

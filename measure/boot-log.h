@@ -1,7 +1,7 @@
 /*
- * What a boot measures, event by event, in the terms of a TPM: the PCR, and a SHA-384 digest. On TDX the
- * CC measurement protocol maps PCRs to RTMRs (UEFI Specification 2.10, section 38.4.1); a TPM log has
- * the same digests in the same order.
+ * What a boot measures, event by event, in the terms of a TPM: the PCR, and a SHA-384 digest. On
+ * TDX the CC measurement protocol maps PCRs to RTMRs (UEFI Specification 2.10, section 38.4.1); a
+ * TPM log has the same digests in the same order.
  */
 #ifndef MEASURE_BOOT_LOG_H
 #define MEASURE_BOOT_LOG_H

@@ -1,6 +1,7 @@
 /*
- * FAT file systems: everything that can be reached is read. The input stands for the file system up to
- * the end of what is not zero; its size comes from the boot sector, as far as the target has room.
+ * FAT file systems: everything that can be reached is read. The input stands for the file system up
+ * to the end of what is not zero; its size comes from the boot sector, as far as the target has
+ * room.
  */
 #include "fuzz.h"
 

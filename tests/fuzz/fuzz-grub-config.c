@@ -1,6 +1,6 @@
 /*
- * grub.cfg: what runs gives a list of known lines, each ended. The input is the file; it lies on a disk
- * with a kernel and an initrd, and GRUB has its module "fat".
+ * grub.cfg: what runs gives a list of known lines, each ended. The input is the file; it lies on a
+ * disk with a kernel and an initrd, and GRUB has its module "fat".
  */
 #define _GNU_SOURCE /* mkstemp, of the images' header */
 #include "fuzz.h"

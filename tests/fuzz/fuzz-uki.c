@@ -1,5 +1,5 @@
-/* Loaders as PE images: what a unified kernel image, and a shim, is taken to measure. The input is the
- * image as it is. */
+/* Loaders as PE images: what a unified kernel image, and a shim, is taken to measure. The input
+ * is the image as it is. */
 #include "fuzz.h"
 
 #include <stdlib.h>

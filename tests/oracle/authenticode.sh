@@ -43,7 +43,7 @@ end=$(objdump -h "$stub" | awk '$1 ~ /^[0-9]+$/ { print "0x"$4 }' | sort | tail 
 for size in 1 511 512 513 70000; do
 	head -c $size /dev/urandom >"$T/more"
 	objcopy --add-section .more="$T/more" --set-section-flags .more=data,readonly \
-		--change-section-vma .more=$(printf 0x%x $((end + 0x10000))) "$stub" "$T/image"
+		--change-section-vma ".more=$(printf 0x%x $((end + 0x10000)))" "$stub" "$T/image"
 	same "a section of $size bytes: pesign's" "$("$DIGEST" sha256 "$T/image")" "$(pesign_digest "$T/image")"
 done
 done_testing

@@ -2,10 +2,11 @@
  * Compares what a boot from a disk is predicted to measure with the TPM event log of a real one,
  * SHA-384, event by event:
  *   boot-disk uki|grub|shim-grub IMAGE LOG VARS|- CODE|- [COMMANDS [NAME=PATH...]]
- * CODE is the firmware, where its FAT driver is looked at; VARS is a variable store with the keys of Secure Boot.
- * Events of PCRs 0, 1 and 7 are left out, and so are separators but for one: RTMRs have one. Prints
- * the number of equal events and, for a predicted boot whose programs measure by either protocol alike,
- * the values of RTMR1 and RTMR2 that the log comes to. Exit status 1 when an event differs.
+ * CODE is the firmware, where its FAT driver is looked at; VARS is a variable store with the keys
+ * of Secure Boot. Events of PCRs 0, 1 and 7 are left out, and so are separators but for one: RTMRs
+ * have one. Prints the number of equal events and, for a predicted boot whose programs measure by
+ * either protocol alike, the values of RTMR1 and RTMR2 that the log comes to. Exit status 1 when an
+ * event differs.
  */
 #include <stdbool.h>
 #include <stdio.h>

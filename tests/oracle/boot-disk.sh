@@ -42,7 +42,7 @@ mknod root/dev/console c 5 1 2>/dev/null || give_up "no device nodes without roo
 cp "$kernel" vmlinuz
 printf 'console=ttyS0 quiet a="b c"\n' >cmdline
 printf 'ID=test\n' >osrel
-printf '6.1.0-test' >uname
+printf '6.1.0-test' >release
 printf 'PEM\n' >key
 printf '{}\n' >signature
 : >empty
@@ -54,7 +54,8 @@ uki() {
 	base=$(objdump -p "$stub" | awk '/^ImageBase/ { print $2 }')
 	at=0
 	for vma in $(objdump -h "$stub" | awk '$1 ~ /^[0-9]+$/ { print "0x"$3"+0x"$4 }'); do
-		[ $(($vma)) -le $at ] || at=$(($vma))
+		vma=$((${vma%+*} + ${vma#*+}))
+		[ $vma -le $at ] || at=$vma
 	done
 	[ $at -gt $((0x$base)) ] || at=$((at + 0x$base))
 	arguments=
@@ -105,7 +106,7 @@ boot() {
 	image=$1 code=$2
 	shift 3
 	swtpm socket --tpm2 --tpmstate "dir=$W" --ctrl "type=unixio,path=$W/sock" --daemon --terminate
-	timeout 300 qemu-system-x86_64 -accel tcg -cpu max,-cx16 -m 1024 -nodefaults -display none -serial stdio -M "$@" \
+	timeout 150 qemu-system-x86_64 -accel tcg -cpu max,-cx16 -m 1024 -nodefaults -display none -serial stdio -M "$@" \
 		-no-reboot -drive "if=none,id=d,format=raw,snapshot=on,file=$image" -device virtio-blk-pci,drive=d,bootindex=1 \
 		-drive "if=pflash,format=raw,unit=0,readonly=on,file=$code" -drive "if=pflash,format=raw,unit=1,file=$W/vars.fd" \
 		-chardev "socket,id=c,path=$W/sock" -tpmdev emulator,id=tpm0,chardev=c -device tpm-crb,tpmdev=tpm0 \
@@ -118,6 +119,8 @@ agree() {
 	name=$1 flow=$2 disk=$3 firmware_code=$4 keys=-
 	shift 2
 	boot "$@"
+	# Current kernels now and then hang under TCG: once more.
+	[ -s log ] || boot "$@"
 	[ "${4-}" != secure ] || keys=$3
 	[ -s log ] || {
 		ok "$name: the guest prints its log ($(tail -n 1 serial))" false
@@ -148,8 +151,8 @@ else
 	skip "edk2 202502" "no reference data"
 fi
 
-uki "$stub_252" uki-252 .osrel=osrel .cmdline=cmdline .uname=uname .initrd=initrd .linux=vmlinuz .pcrpkey=key .pcrsig=signature
-uki "$stub_257" uki-257 .osrel=osrel .cmdline=cmdline .uname=uname .initrd=initrd .linux=vmlinuz .pcrpkey=key .pcrsig=signature \
+uki "$stub_252" uki-252 .osrel=osrel .cmdline=cmdline .uname=release .initrd=initrd .linux=vmlinuz .pcrpkey=key .pcrsig=signature
+uki "$stub_257" uki-257 .osrel=osrel .cmdline=cmdline .uname=release .initrd=initrd .linux=vmlinuz .pcrpkey=key .pcrsig=signature \
 	.ucode=microcode .splash=empty
 uki "$stub_257" uki-bare .linux=vmlinuz .initrd=initrd .cmdline=cmdline
 disk uki-252.img 131072 -F uki-252=/EFI/BOOT/BOOTX64.EFI
@@ -175,10 +178,10 @@ menuentry 'second one' more {
 	initrd /initrd /more
 }
 END
-printf 'abcde' >more
-disk grub.img 131072 -F "$grub=/EFI/BOOT/BOOTX64.EFI" grub.cfg=/EFI/debian/grub.cfg vmlinuz=/vmlinuz initrd=/initrd more=/more
+printf 'abcde' >second
+disk grub.img 131072 -F "$grub=/EFI/BOOT/BOOTX64.EFI" grub.cfg=/EFI/debian/grub.cfg vmlinuz=/vmlinuz initrd=/initrd second=/more
 disk shim.img 131072 -F "$shim=/EFI/BOOT/BOOTX64.EFI" "$grub=/EFI/BOOT/grubx64.efi" grub.cfg=/EFI/debian/grub.cfg \
-	vmlinuz=/vmlinuz initrd=/initrd more=/more
+	vmlinuz=/vmlinuz initrd=/initrd second=/more
 
 if [ -n "$firmware" ]; then
 	agree "systemd-stub 252, edk2 202502" uki uki-252.img code-2025 vars-2025

@@ -1,5 +1,5 @@
-/* Images for the tests of boots from disks: PE files with any sections, kernels with an EFI stub, GRUB
- * images with modules, disks with a GPT and files on an EFI system partition. */
+/* Images for the tests of boots from disks: PE files with any sections, kernels with an EFI
+ * stub, GRUB images with modules, disks with a GPT and files on an EFI system partition. */
 #ifndef TESTS_UNIT_BOOT_IMAGE_H
 #define TESTS_UNIT_BOOT_IMAGE_H
 

@@ -1,7 +1,7 @@
 /*
- * Event logs of TDs that booted from disks: what the composer makes of the commands, partition tables
- * and actions that stand in them comes to the registers that they had. Digests of images and files,
- * which a log does not hold, are taken as they are.
+ * Event logs of TDs that booted from disks: what the composer makes of the commands, partition
+ * tables and actions that stand in them comes to the registers that they had. Digests of images and
+ * files, which a log does not hold, are taken as they are.
  */
 #define _GNU_SOURCE /* strnlen */
 #include <jansson.h>
@@ -28,8 +28,8 @@ static unsigned pcr_of(const struct tcglog_event *event)
 	return event->index == 2 ? 4 : 8;
 }
 
-/* The text after "grub_cmd " and the like, or NULL. This GRUB, 2.02 with patches, measures the NUL of
- * commands too, as those that boot-grub.h knows do not. */
+/* The text after "grub_cmd " and the like, or NULL. This GRUB, 2.02 with patches, measures the
+ * NUL of commands too, as those that boot-grub.h knows do not. */
 static const char *grub_text(const struct tcglog_event *event, size_t *ret_n)
 {
 	static const char *const starts[] = {"grub_cmd ", "grub_kernel_cmdline "};
