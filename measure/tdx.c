@@ -460,6 +460,15 @@ static int load_boot(struct launch *launch, struct err *err)
 		launch, TDX_RTMR2, direct_rtmr2, in->derive[TDX_RTMR2], &launch->common, err);
 }
 
+/* Older firmware extends RTMR0 by the separator when it is ready to boot: that of PCR 1. */
+static void place_separator(const struct generation *generation, struct boot_log *log)
+{
+	for (size_t i = 0; i < log->count; i++)
+		if (generation->separators == GENERATION_SEPARATORS_RTMR0 &&
+			strcmp(log->events[i].kind, "EV_SEPARATOR") == 0)
+			log->events[i].pcr = 1;
+}
+
 /* Extends one register by the events of a boot from a disk. */
 static int extend(struct launch *launch, const struct boot_log *log, enum tdx_register reg,
 	unsigned index, struct err *err)
@@ -468,7 +477,7 @@ static int extend(struct launch *launch, const struct boot_log *log, enum tdx_re
 	struct rtmr rtmr = {.derive = launch->in->derive[reg]};
 	int rc;
 
-	if (index == 1 && generation->separators != GENERATION_SEPARATORS_BOTH)
+	if (index == 1 && generation->separators == GENERATION_SEPARATORS_UNKNOWN)
 		rc = err_fail(err, -ENOTSUP,
 			"the firmware (%s) does not tell whether its second separator goes to "
 			"RTMR0 or RTMR1",
@@ -529,6 +538,7 @@ static int load_disk(struct launch *launch, struct err *err)
 		rc = boot_disk_log(&boot, &log, err);
 	if (rc == -ENOTSUP)
 		return give_up(launch, TDX_RTMR1, in->boot, rc, err);
+	place_separator(&launch->generation, &log);
 	if (rc == 0)
 		rc = extend(launch, &log, TDX_RTMR1, 1, err);
 	return rc != 0 ? rc : extend(launch, &log, TDX_RTMR2, 2, err);
