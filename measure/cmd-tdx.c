@@ -277,6 +277,10 @@ static int load(struct request *request, struct err *err)
 	request->input.secure_boot_vars = o->variables;
 	request->input.firmware_generation = o->generation;
 	request->input.grub_commands = o->grub_commands;
+	for (size_t i = 0; i < o->grub_files.count; i++)
+		if (strchr(o->grub_files.items[i], '=') == NULL)
+			return err_fail(err, -EINVAL, "--grub-file: \"%s\" is not NAME=PATH",
+				o->grub_files.items[i]);
 	request->input.grub_files = o->grub_files.items;
 	request->input.grub_file_count = o->grub_files.count;
 	request->input.runtime_events = o->events.items;
@@ -403,6 +407,20 @@ static bool set_file(
 					       json_doc_hex_new(digest, SHA256_SIZE)));
 }
 
+/* "NAME=PATH" under the key "grub_file NAME". */
+static int set_grub_file(json_t *inputs, const char *item, struct err *err)
+{
+	size_t n = strcspn(item, "=");
+	BUF_AUTO key = {0};
+	int rc = 0;
+
+	buf_fmt(&key, "grub_file %.*s", (int)n, item);
+	rc = buf_check(&key, err);
+	if (rc == 0 && !set_file(inputs, buf_cstr(&key), item + n + 1, err, &rc) && rc == 0)
+		return err_fail(err, -EINVAL, "a file name that is not UTF-8");
+	return rc;
+}
+
 static json_t *shape_json(const struct request *request, size_t i)
 {
 	const struct tdx_registers *regs = &request->regs[i];
@@ -472,6 +490,11 @@ static int make_json(const struct request *request, struct buf *to, struct err *
 		!set_file(inputs, "disk", o->disk, err, &rc) ||
 		!set_file(inputs, "grub_commands", o->grub_commands, err, &rc))
 		return rc != 0 ? rc : err_fail(err, -EINVAL, "a file name that is not UTF-8");
+	for (size_t i = 0; i < o->grub_files.count; i++) {
+		rc = set_grub_file(inputs, o->grub_files.items[i], err);
+		if (rc != 0)
+			return rc;
+	}
 	if (request->input.cmdline != NULL &&
 		!set(inputs, "cmdline", json_pack("{s:s}", "text", request->input.cmdline)))
 		return err_fail(err, -EINVAL, "a command line that is not UTF-8");

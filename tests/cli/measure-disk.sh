@@ -21,6 +21,7 @@ fails 2 'commands or files of GRUB, which is not booted' "GRUB's commands for a 
 	tdx --firmware "$any" --boot uki --disk x --grub-commands "$any"
 fails 2 'commands or files of GRUB, which is not booted' "GRUB's files for a direct boot" \
 	tdx --firmware "$any" --grub-file a=b
+fails 2 '^assay: --grub-file: "a" is not NAME=PATH' "half a file of GRUB's" tdx --firmware "$any" --boot grub --disk x --grub-file a
 
 if [ -z "$SHARED" ] || [ ! -f "$firmware" ]; then
 	skip "boots from disks with real firmware" "no reference data"
