@@ -155,6 +155,11 @@ static int run(void *options, char **paths, size_t count, struct cli_result *ret
 		rc = cmd_cache(&cache, args->cache, err);
 	if (rc != 0)
 		return rc;
+	if (args->output != NULL && args->kernel_config == NULL && recipe.kernel.build.present)
+		return err_fail(err, -EINVAL,
+			"%s: its kernel's configuration is locked too: --output goes with "
+			"--kernel-config",
+			recipe.path);
 	output = args->output != NULL ? strdup(args->output) : lock_path_of(&recipe);
 	buf_fmt(&dir, "%s/apt", cache.dir);
 	if (output == NULL || dir.bad)

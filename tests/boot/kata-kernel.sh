@@ -15,23 +15,32 @@ done
 mkdir -p "$work"
 lock=$recipe/recipe.lock config=$recipe/kernel.config
 
-# The configuration names gcc and binutils: with others than the lock's the kernel is another one, and said to be.
-fetch() {
-	"$ASSAY" fetch "$recipe" --lock "$lock"
-}
-if ! fetch >"$T/.out" 2>"$T/.err" || [ "$(gcc -dumpfullversion)" != "$(sed -n 's/^CONFIG_CC_VERSION_TEXT=.* \([0-9.]*\)"$/\1/p' "$config")" ]; then
-	lock=$work/recipe.lock config=$work/kernel.config
-	echo "# not what the recipe's lock was made with here: locking again"
-	"$ASSAY" lock "$recipe" -o "$lock" --kernel-config "$config" >"$T/.out" 2>"$T/.err" && fetch >"$T/.out" 2>"$T/.err" ||
-		boot_skip "its packages cannot be had: $(tail -n 1 "$T/.err")"
-fi
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/assay
 build() { # DIR CACHE
 	mkdir -p "$2"
 	[ -e "$2/sha256" ] || ln -s "$cache/sha256" "$2/sha256"
 	"$ASSAY" build "$recipe" --lock "$lock" --kernel-config "$config" --cache "$2" --force -o "$1"
 }
-ok 'the kernel builds' build "$work/one" "$work/cache"
+# The configuration names gcc and binutils, and a mirror has the newest source alone: with others than the lock's the kernel is another
+# one, and said to be.
+relock() {
+	lock=$work/recipe.lock config=$work/kernel.config
+	echo "# not what the recipe's lock was made with here: locking again"
+	"$ASSAY" lock "$recipe" -o "$lock" --kernel-config "$config" && "$ASSAY" fetch "$recipe" --lock "$lock"
+}
+if ! "$ASSAY" fetch "$recipe" >"$T/.out" 2>"$T/.err"; then
+	relock >"$T/.out" 2>"$T/.err" || boot_skip "its packages cannot be had: $(tail -n 1 "$T/.err")"
+fi
+status=0
+build "$work/one" "$work/cache" >"$T/.out" 2>"$T/.err" || status=$?
+if [ $status -eq 1 ] && grep -q 'assay lock writes it' "$T/.err"; then
+	sed 's/^/# /' "$T/.err"
+	relock >"$T/.out" 2>"$T/.err" || boot_skip "it cannot be locked again: $(tail -n 1 "$T/.err")"
+	status=0
+	build "$work/one" "$work/cache" >"$T/.out" 2>"$T/.err" || status=$?
+fi
+same 'the kernel builds' "$status" 0
+[ $status -eq 0 ] || sed 's/^/# /' "$T/.err"
 [ -e "$work/one/vmlinuz" ] || done_testing
 # Kept results would prove nothing: this cache is new each time.
 rm -rf "$work/elsewhere"

@@ -249,6 +249,8 @@ fails 3 'which assay lock writes' 'no configuration' build built --kernel-config
 echo 'CONFIG_LOST=y' >"$T/f/lost"
 built lost config lost
 fails 2 'a fragment says CONFIG_LOST=y, and this source makes it n' 'an option that the source does not take' \
+	"$ASSAY" lock "$T/lost" --cache "$cache"
+fails 2 '--output goes with --kernel-config' 'a lock elsewhere leaves the configuration beside the recipe alone' \
 	"$ASSAY" lock "$T/lost" --cache "$cache" -o "$T/lost/recipe.lock"
 same '... leaves no lock' "$(ls "$T/lost")" "$(printf 'agent\nrecipe.toml')"
 echo 'CONFIG_BREAK=y' >"$T/f/break"
