@@ -1,6 +1,7 @@
 #!/bin/sh
 # assay measure tdx: what a firmware measures into RTMR0 besides ACPI tables, where it is an input: the processor ID of SMBIOS
-# tables, UEFI variables from outside, a declared release. Values of newer firmware are judged in tests/oracle/rtmr0.sh.
+# tables, UEFI variables from outside, a declared release; on synthetic firmware of every generation. Values of real firmware are
+# judged in tests/oracle/rtmr0.sh.
 . "$(dirname "$0")/../tap.sh"
 kernel=$TOP/tests/data/tdx/kernel.bin
 firmware=$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd
@@ -18,6 +19,72 @@ fails 2 'a directory has its own' "a processor ID beside a directory" tdx --firm
 fails 2 'a processor ID without a kernel' "a processor ID alone" tdx --firmware "$kernel" --smbios-processor-id "63 06 00 00 FD FB CB 1F"
 fails 2 'nothing to boot' "variables alone" tdx --firmware "$kernel" --secure-boot-vars "$kernel"
 fails 2 'nothing to boot' "a release alone" tdx --firmware "$kernel" --firmware-generation 202408
+
+# --- synthetic firmware of every generation (fake-tdvf.py) ---
+
+python3 "$TOP/tests/cli/fake-tdvf.py" "$T/old" || exit 3
+python3 "$TOP/tests/cli/fake-tdvf.py" "$T/named" named-blobs || exit 3
+python3 "$TOP/tests/cli/fake-tdvf.py" "$T/late" named-blobs smbios fw-cfg || exit 3
+python3 "$TOP/tests/cli/fake-tdvf.py" "$T/smm" named-blobs smbios fw-cfg smm || exit 3
+python3 "$TOP/tests/cli/fake-tdvf.py" "$T/no-menu" named-blobs no-menu || exit 3
+python3 "$TOP/tests/cli/fake-tdvf.py" "$T/outside" named-blobs outside-vars || exit 3
+python3 "$TOP/tests/cli/fake-tdvf.py" "$T/secure" named-blobs secure-boot || exit 3
+
+fake() { # FIRMWARE REGISTER ARGUMENTS...
+	fake_firmware=$1 fake_register=$2
+	shift 2
+	tdx --firmware "$T/$fake_firmware" --kernel "$kernel" --memory 2G --vcpus 1 --acpi builtin --register "$fake_register" "$@"
+}
+
+events() { # FIRMWARE REGISTER ARGUMENTS...: what is measured, one letter each
+	fake "$@" --explain 2>&1 | sed -n 's/^ *1  EV_[A-Z_0-9]*  *-  *//p' |
+		sed 's/^TD HOB$/H/;s/^config.*/C/;s/^fw_cfg: .*/f/;s/^variable .*/v/;s/^separator$/-/;s/^ACPI.*/a/;s/^SMBIOS.*/s/;s/^Boot.*/b/;
+			s/^Authent.*/K/;s/^Calling.*/c/;s/^Exit.*/x/' | tr -d '\n'
+}
+
+id="63 06 00 00 FD FB CB 1F"
+fails 2 'rtmr0: the firmware .* does not tell whether its second separator' "RTMR0 before named blobs" fake old rtmr0
+fails 2 'rtmr1: the firmware .* does not tell whether its second separator' "RTMR1 before named blobs" fake old rtmr1
+same "RTMR0 of a declared 202408" "$(events old rtmr0 --firmware-generation 202408)" HCvvvvv-aaabb-
+same "RTMR1 of a declared 202408" "$(events old rtmr1 --firmware-generation 202408)" Kcxx
+same "RTMR0 of a declared 202411" "$(events old rtmr0 --firmware-generation 202411)" HCvvvvv-aaabb
+same "RTMR1 of a declared 202411" "$(events old rtmr1 --firmware-generation 202411)" Kc-xx
+tdx --firmware "$T/old" --kernel "$kernel" --firmware-generation 202408 --format json >"$T/json" 2>/dev/null
+ok "JSON says that it is declared" grep -q '"firmware_generation": "edk2-stable202408 (declared)"' "$T/json"
+same "RTMR0 of 202502" "$(events named rtmr0)" HCvvvvv-aaabb
+fails 2 'rtmr0: the processor ID is needed' "RTMR0 of 202505 without a processor ID" fake late rtmr0
+same "RTMR0 of 202505" "$(events late rtmr0 --smbios-processor-id "$id")" HCffvvvvv-aaasbbb
+fails 2 'rtmr0: the firmware does not tell whether it measures the SMBIOS' "drivers whose order is unknown" \
+	fake smm rtmr0 --smbios-processor-id "$id"
+fails 2 'rtmr0: the firmware does not tell which application is its boot menu' "an unknown boot menu" fake no-menu rtmr0
+fails 2 'rtmr0: the VMM keeps the firmware.s variables' "variables that the VMM keeps" fake outside rtmr0
+echo '{"version": 2, "variables": []}' >"$T/none"
+same "the same with them" "$(events outside rtmr0 --secure-boot-vars "$T/none")" HCvvvvv-aaabb
+cat >"$T/keys" <<'END'
+{"version": 2, "variables": [{"name": "PK", "guid": "8be4df61-93ca-11d2-aa0d-00e098032b8c", "attr": 39, "data": "00"}]}
+END
+same "Secure Boot without keys" "$(events secure rtmr0)" HCvvvvv-aaabb
+same "a kernel that nothing vouches for, older firmware" "$(events secure rtmr0 --secure-boot-vars "$T/keys")" HCvvvvv-aaabb
+fails 2 'rtmr1: the firmware enforces Secure Boot and does not trust' "its RTMR1" fake secure rtmr1 --secure-boot-vars "$T/keys"
+mkdir -p "$T/fw/etc/acpi" "$T/fw/etc/smbios"
+head -c 128 /dev/zero >"$T/fw/etc/table-loader"
+printf 'RSD PTR 012345678901' >"$T/fw/etc/acpi/rsdp"
+head -c 64 /dev/zero >"$T/fw/etc/acpi/tables"
+late() {
+	tdx --firmware "$T/late" --kernel "$kernel" --memory 2G --acpi "$T/fw" "$@"
+}
+fails 2 'fw/bootorder is not there' "a directory without a boot order" late --register rtmr0
+printf 'order\0' >"$T/fw/bootorder"
+fails 2 'the SMBIOS tables are needed' "a directory without SMBIOS tables" late --register rtmr0
+printf '\177\4\0\177\0' >"$T/fw/etc/smbios/smbios-tables"
+fails 2 'SMBIOS tables: damaged structure at byte 0' "damaged SMBIOS tables" late --register rtmr0
+printf '\177\4\0\177\0\0' >"$T/fw/etc/smbios/smbios-tables"
+printf '12345678' >"$T/fw/etc/reserved-memory-end"
+late --register rtmr0 --explain >"$T/out"
+same "items of a directory, in their order" "$(sed -n 's/.*\(fw_cfg: .*\)/\1/p' "$T/out" | tr '\n' ' ')" \
+	"fw_cfg: BootMenu fw_cfg: etc/reserved-memory-end fw_cfg: bootorder "
+
+# --- real firmware ---
 
 if [ -z "$SHARED" ] || [ ! -f "$firmware" ]; then
 	skip "inputs of real firmware" "no reference data"
