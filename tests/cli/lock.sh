@@ -63,6 +63,25 @@ ok "still the same bytes" cmp "$T/again.lock" "$T/recipe/recipe.lock"
 archive_recipe "$T/more" 's/install = .*/&\nrecommends = true/'
 ok "recommends" lock_here "$T/more"
 same "brings what is recommended" "$(names "$T/more/recipe.lock" | grep -c 'rootfs extra')" 1
+# A variant that changes what packages are resolved by has a lock of its own; another has the recipe's.
+archive_recipe "$T/variants" ''
+cat >>"$T/variants/recipe.toml" <<'EOT'
+
+[variant.more.packages]
+recommends = true
+[variant.quiet.command-line]
+append = "quiet"
+EOT
+ok "a recipe with variants" lock_here "$T/variants"
+ok "locks one of them" lock_here "$T/variants" --variant more
+same "beside the recipe's lock" "$(cd "$T/variants" && echo ./*.lock)" "./recipe.lock ./recipe.more.lock"
+same "which brings what it changes" "$(names "$T/variants/recipe.more.lock" | grep -c 'rootfs extra') $(names "$T/variants/recipe.lock" | grep -c 'rootfs extra')" "1 0"
+cp "$T/variants/recipe.lock" "$T/plain.lock"
+ok "locks the other" lock_here "$T/variants" --variant quiet
+ok "into the recipe's" cmp "$T/plain.lock" "$T/variants/recipe.lock"
+same "no third lock" "$(cd "$T/variants" && echo ./*.lock)" "./recipe.lock ./recipe.more.lock"
+fails 2 'recipe.lock: made for other packages .*; run: assay lock .* --variant more$' "the recipe's lock is not that variant's" \
+	"$ASSAY" fetch "$T/variants" --variant more --lock "$T/variants/recipe.lock" --cache "$T/cache"
 archive_recipe "$T/less" 's/install = .*/&\nexclude = ["libbase"]/'
 ok "exclude" lock_here "$T/less"
 same "leaves a dependency out" "$(names "$T/less/recipe.lock" | grep -c 'rootfs libbase')" 0
