@@ -40,6 +40,16 @@ if command -v mkfs.erofs >/dev/null && command -v sfdisk >/dev/null; then
 	same '... what it makes' "$(cat "$T/.out")" "$(grep -e '/b$' -e /b/run "$T/cases/dir/want")"
 	image bad-image image "$(sum "$T/disk")"
 	fails 1 'sha256 is [0-9a-f]{64}, the recipe says' 'image: another digest' "$SOURCE_TREE" "$T/bad-image"
+	truncate -s 6M "$T/gpt"
+	printf 'label: gpt\nstart=2048, size=4096\nstart=6144, size=2048, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709\n' | sfdisk -q "$T/gpt"
+	dd if="$T/image" of="$T/gpt" bs=1M seek=3 conv=notrunc status=none
+	image gpt-image gpt "$(sum "$T/gpt")"
+	ok 'image: the root of a GPT' "$SOURCE_TREE" "$T/gpt-image"
+	same '... what it makes' "$(cat "$T/.out")" "$(cat "$T/cases/dir/want")"
+	rm -f "$T/packed" && mkfs.erofs -T0 --all-root -zlz4hc "$T/packed" "$T/cases/dir/src" >"$T/.out" 2>&1 || cat "$T/.out"
+	image packed-image packed "$(sum "$T/packed")"
+	ok 'image: compressed EROFS' "$SOURCE_TREE" "$T/packed-image"
+	same '... what it makes' "$(cat "$T/.out")" "$(cat "$T/cases/dir/want")"
 	head -c 1M "$T/disk" >"$T/empty"
 	image bad-disk empty "$(sum "$T/empty")"
 	fails 2 'empty: ' 'image: a disk that is cut off' "$SOURCE_TREE" "$T/bad-disk"
@@ -67,6 +77,16 @@ if command -v mkfs.erofs >/dev/null && command -v sfdisk >/dev/null; then
 	done
 else
 	skip 'images' 'no mkfs.erofs or sfdisk here'
+fi
+PATH=$PATH:/usr/sbin:/sbin
+if command -v mke2fs >/dev/null && [ "$(id -u)" -eq 0 ]; then
+	truncate -s 4M "$T/ext4"
+	mke2fs -q -t ext4 -d "$T/cases/dir/src" "$T/ext4" >"$T/.out" 2>&1 || cat "$T/.out"
+	image ext4-image ext4 "$(sum "$T/ext4")"
+	ok 'image: ext4' "$SOURCE_TREE" "$T/ext4-image"
+	same '... what it makes, and mke2fs of its own' "$(grep -v '/lost+found$' "$T/.out")" "$(cat "$T/cases/dir/want")"
+else
+	skip 'image: ext4' 'no mke2fs here, or files of another owner'
 fi
 same "a directory's digest is that of its listing" "$("$SOURCE_TREE" --digest "$T/cases/dir/src")" \
 	"$(sha256sum <"$T/cases/dir/want" | cut -d ' ' -f 1)"
