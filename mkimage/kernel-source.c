@@ -142,6 +142,12 @@ static int open_tarball(struct job *job, char **path, struct err *err)
 	return rc;
 }
 
+/* A file beside the recipe may have been written to since it was hashed. */
+static int check_unchanged(const struct job *job, struct err *err)
+{
+	return job->file.fd >= 0 ? source_file_unchanged(&job->file, err) : 0;
+}
+
 static int job_begin(struct job *job, struct err *err)
 {
 	const struct kernel_source *source = job->source;
@@ -169,7 +175,9 @@ int kernel_source_config(const struct kernel_source *source, struct buf *ret, st
 
 	if (rc == 0)
 		rc = open_tarball(&job, &path, err);
-	return rc != 0 ? rc : kernel_build_config(&job.build, ret, err);
+	if (rc == 0)
+		rc = kernel_build_config(&job.build, ret, err);
+	return rc != 0 ? rc : check_unchanged(&job, err);
 }
 
 static int build_kernel(const struct kernel_source *source, struct kernel *ret, struct err *err)
@@ -192,6 +200,8 @@ static int build_kernel(const struct kernel_source *source, struct kernel *ret, 
 		rc = open_tarball(&job, &path, err);
 	if (rc == 0)
 		rc = kernel_build_run(&job.build, &built, err);
+	if (rc == 0)
+		rc = check_unchanged(&job, err);
 	if (rc == 0)
 		rc = kernel_take(source->recipe, &built.image, job.build.what, &config, ret, err);
 	if (rc != 0)
