@@ -88,7 +88,8 @@ int cmd_verify_image(int argc, char **argv)
 			"the image's parameters, as in kernel_verity_params"},
 		{"root-hash", 0, OPT_STR, &args.root_hash, "HEX",
 			"the root hash alone, for an image with a dm-verity super block"},
-		{"list", 0, OPT_FLAG, &args.list, NULL, "print the files of a verified EROFS root"},
+		{"list", 0, OPT_FLAG, &args.list, NULL,
+			"print the files of a verified EROFS or ext4 root"},
 		{"threads", 0, OPT_U64, &args.threads, "N", "threads (default: one per processor)"},
 		OPT_END,
 	};
