@@ -4,6 +4,7 @@
 #include "lib/digest.h"
 #include "lib/hex.h"
 #include "tests/tap.h"
+#include "tests/unit/bad-bytes.h"
 
 #define DISK_SECTORS 20480
 
@@ -52,14 +53,21 @@ static void test_parse(void)
 			"entry %zu", i + 1);
 }
 
+static void good(unsigned char *sector)
+{
+	mbr_format(&kata, sector);
+}
+
+static int parse(const unsigned char *sector, struct err *err)
+{
+	struct mbr got;
+
+	return mbr_parse(sector, MBR_SIZE, DISK_SECTORS, "d", &got, err);
+}
+
 static void test_bad(void)
 {
-	static const struct {
-		size_t at;
-		unsigned char value;
-		int code;
-		const char *message;
-	} cases[] = {
+	static const struct bad_byte cases[] = {
 		{510, 0x54, -EBADMSG, "d: byte 510: no MBR signature"},
 		{446, 0x81, -EBADMSG,
 			"d: byte 446: partition 1 of the MBR has an invalid boot indicator"},
@@ -88,16 +96,11 @@ static void test_bad(void)
 			"d: byte 462: partition 2 of the MBR overlaps an earlier one"},
 	};
 	unsigned char sector[MBR_SIZE];
+	const struct bad_bytes of = {sector, good, NULL, parse};
 	struct mbr got = {.disk_signature = 9};
 	struct err err = {0};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		mbr_format(&kata, sector);
-		sector[cases[i].at] = cases[i].value;
-		is_int(mbr_parse(sector, sizeof(sector), DISK_SECTORS, "d", &got, &err),
-			cases[i].code, "a bad table is refused");
-		is_str(err.msg, cases[i].message, "and says why");
-	}
+	bad_bytes(&of, cases, sizeof(cases) / sizeof(cases[0]));
 	mbr_format(&kata, sector);
 	is_int(mbr_parse(sector, 511, DISK_SECTORS, "d", &got, &err), -EBADMSG,
 		"a short sector is refused");

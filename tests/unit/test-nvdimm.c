@@ -3,6 +3,7 @@
 
 #include "lib/hex.h"
 #include "tests/tap.h"
+#include "tests/unit/bad-bytes.h"
 
 #define DEVICE (UINT64_C(64) << 20)
 
@@ -53,14 +54,21 @@ static void test_format(void)
 		"read again %s", err.msg);
 }
 
+static void good(unsigned char *block)
+{
+	nvdimm_pfn_format(&kata, block);
+}
+
+static int parse(const unsigned char *block, struct err *err)
+{
+	struct nvdimm_pfn got;
+
+	return nvdimm_pfn_parse(block, NVDIMM_PFN_SIZE, DEVICE, "d", &got, err);
+}
+
 static void test_bad(void)
 {
-	static const struct {
-		size_t at;
-		unsigned char value;
-		int code;
-		const char *message;
-	} cases[] = {
+	static const struct bad_byte cases[] = {
 		{0, 'n', -EBADMSG, "d: byte 4096: no NVDIMM information block"},
 		{52, 2, -ENOTSUP,
 			"d: NVDIMM information block of version 2.2, mode 1, padding 0 and 0, "
@@ -79,17 +87,11 @@ static void test_bad(void)
 		{58, 0, -EBADMSG, "d: the NVDIMM information block puts the disk at byte 0"},
 	};
 	unsigned char block[NVDIMM_PFN_SIZE];
+	const struct bad_bytes of = {block, good, sign, parse};
 	struct nvdimm_pfn got = {.align = 7};
 	struct err err = {0};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		nvdimm_pfn_format(&kata, block);
-		block[cases[i].at] = cases[i].value;
-		sign(block);
-		is_int(nvdimm_pfn_parse(block, sizeof(block), DEVICE, "d", &got, &err),
-			cases[i].code, "a bad block is refused");
-		is_str(err.msg, cases[i].message, "and says why");
-	}
+	bad_bytes(&of, cases, sizeof(cases) / sizeof(cases[0]));
 	nvdimm_pfn_format(&kata, block);
 	block[100] = 1;
 	is_int(nvdimm_pfn_parse(block, sizeof(block), DEVICE, "d", &got, &err), -EBADMSG,
