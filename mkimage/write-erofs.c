@@ -11,8 +11,9 @@
 /* Large enough that starting threads for one piece costs nothing, small enough to stay in a
  * cache. */
 #define PIECE_BYTES (4u << 20)
-/* Clusters that are read, compressed and spooled together: enough for many threads. */
+/* What is read, compressed and spooled together: enough for many threads. */
 #define PACK_BATCH  32u
+#define PACK_BYTES  (8u << 20)
 
 struct write_erofs_inode {
 	const struct tree_node *node; /* the first that has this inode */
@@ -344,7 +345,7 @@ struct packing {
 	struct write_erofs *plan;
 	unsigned char *room;   /* owned: for each cluster what is read and what it becomes */
 	struct cluster *batch; /* owned */
-	size_t count;
+	size_t count, cap;
 	size_t clusters; /* that are done */
 	uint64_t done_bytes, all_bytes;
 };
@@ -436,7 +437,7 @@ static int pack_inode(
 			.n = left < cluster_bytes ? (size_t)left : cluster_bytes,
 			.bytes = packing->room + i * 2 * cluster_bytes};
 		++*clusters;
-		if (packing->count == PACK_BATCH)
+		if (packing->count == packing->cap)
 			rc = pack_batch(packing, err);
 	}
 	return rc;
@@ -458,8 +459,10 @@ static int pack_all(struct packing *packing, struct err *err)
 				     cluster_bytes);
 	}
 	plan->clusters = calloc(clusters + 1, sizeof(*plan->clusters));
-	packing->room = malloc((size_t)PACK_BATCH * 2 * cluster_bytes);
-	packing->batch = calloc(PACK_BATCH, sizeof(*packing->batch));
+	packing->cap = PACK_BYTES / cluster_bytes < PACK_BATCH ? PACK_BYTES / cluster_bytes
+							       : PACK_BATCH;
+	packing->room = malloc(packing->cap * 2 * cluster_bytes);
+	packing->batch = calloc(packing->cap, sizeof(*packing->batch));
 	if (plan->clusters == NULL || packing->room == NULL || packing->batch == NULL)
 		return err_fail(err, -ENOMEM, "out of memory");
 	clusters = 0;
