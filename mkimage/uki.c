@@ -33,6 +33,8 @@ static int add_sbat(const struct buf *image, const char *what, struct buf *ret, 
 		return 0;
 	text = (const char *)image->data + section->raw_offset;
 	n = strnlen(text, section->raw_size);
+	if (n == 0)
+		return 0;
 	first = memchr(text, '\n', n);
 	if (first == NULL || strncmp(text, "sbat,", 5) != 0)
 		return err_fail(err, -EBADMSG, "%s: its .sbat section is malformed", what);
