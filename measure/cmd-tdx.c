@@ -174,33 +174,19 @@ static int read_acpi(struct request *request, struct err *err)
 	return read_qemu_args(request, err);
 }
 
-/* Eight bytes in hexadecimal, with or without spaces, as dmidecode prints them. */
 static int read_processor_id(struct request *request, struct err *err)
 {
 	const char *text = request->options->processor_id;
-	char hex[2 * SMBIOS_PROCESSOR_ID_SIZE + 1] = "";
-	size_t n = 0;
 
 	if (text == NULL)
 		return 0;
-	for (size_t i = 0; text[i] != '\0'; i++) {
-		if (text[i] == ' ')
-			continue;
-		if (n == sizeof(hex) - 1)
-			n++; /* too many */
-		if (n < sizeof(hex) - 1)
-			hex[n++] = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] - 'A' + 'a')
-								    : text[i];
-	}
-	if (n != sizeof(hex) - 1 ||
-		!hex_decode(hex, request->processor_id, sizeof(request->processor_id)))
+	if (!smbios_processor_parse(text, request->processor_id))
 		return err_fail(err, -EINVAL,
 			"--smbios-processor-id: \"%s\" is not 8 bytes in hexadecimal", text);
 	if (request->input.acpi_dir != NULL)
 		return err_fail(err, -EINVAL,
 			"--smbios-processor-id goes with --acpi builtin or qemu: a directory has "
-			"its "
-			"own SMBIOS tables");
+			"its own SMBIOS tables");
 	request->input.processor_id = request->processor_id;
 	return 0;
 }

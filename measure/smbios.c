@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "lib/hex.h"
 #include "lib/rd.h"
 
 #define TYPE_BIOS      0
@@ -131,6 +132,21 @@ static bool filter_structure(unsigned char *tables, const struct structure *stru
 		}
 	}
 	return true;
+}
+
+bool smbios_processor_parse(const char *text, unsigned char ret[SMBIOS_PROCESSOR_ID_SIZE])
+{
+	char hex[2 * SMBIOS_PROCESSOR_ID_SIZE + 1] = "";
+	size_t n = 0;
+
+	for (; *text != '\0'; text++) {
+		if (*text == ' ')
+			continue;
+		if (n == sizeof(hex) - 1)
+			return false;
+		hex[n++] = *text >= 'A' && *text <= 'F' ? (char)(*text - 'A' + 'a') : *text;
+	}
+	return n == sizeof(hex) - 1 && hex_decode(hex, ret, SMBIOS_PROCESSOR_ID_SIZE);
 }
 
 int smbios_set_processor(struct buf *tables,

@@ -32,6 +32,9 @@ struct smbios_q35 {
  * beyond those that were compared, for which it is not known. */
 int smbios_q35_build(const struct smbios_q35 *machine, struct buf *ret, struct err *err) MUST_CHECK;
 
+/* Reads eight bytes in hexadecimal, with or without spaces, as dmidecode prints them. */
+bool smbios_processor_parse(const char *text, unsigned char ret[SMBIOS_PROCESSOR_ID_SIZE]);
+
 /* Replaces the processor ID in the type 4 structures of @tables. -EBADMSG when there is none. */
 int smbios_set_processor(struct buf *tables,
 	const unsigned char processor_id[SMBIOS_PROCESSOR_ID_SIZE], struct err *err) MUST_CHECK;

@@ -30,6 +30,7 @@ struct tdx_sets {
 	struct golden_part firmware;
 	struct acpi_layout layout;
 	char *acpi_path;       /* owned: of a directory of tables */
+	char *variables_path;  /* owned */
 	struct tdx_set *items; /* owned; NULL: not measured yet */
 	size_t count;
 	bool named_vcpus, named_memory; /* in the tuples' names */
@@ -43,6 +44,7 @@ static void tdx_sets_done(struct tdx_sets *sets)
 	}
 	free(sets->items);
 	free(sets->acpi_path);
+	free(sets->variables_path);
 	free(sets->firmware.path);
 }
 
@@ -558,7 +560,14 @@ static int tdx_input(const struct work *work, const struct target_launch *launch
 	*ret = (struct tdx_input){.firmware = sets->firmware.path,
 		.kernel = work->kernel.path,
 		.initrd = work->initrd.path,
-		.vmm = launch->vmm};
+		.vmm = launch->vmm,
+		.firmware_generation = launch->generation,
+		.processor_id = launch->has_processor ? launch->processor_id : NULL};
+	if (rc == 0 && launch->uefi_variables != NULL) {
+		sets->variables_path = join(work->base, launch->uefi_variables);
+		ret->secure_boot_vars = sets->variables_path;
+		rc = sets->variables_path == NULL ? out_of_memory(err) : 0;
+	}
 	if (rc == 0 && launch->acpi != NULL)
 		rc = golden_tdx_acpi(launch->acpi, launch->qemu, &sets->layout, ret, err);
 	if (rc == 0 && ret->acpi_dir != NULL) {

@@ -24,6 +24,8 @@ static void launch_done(struct target_launch *launch)
 	free(launch->memory);
 	free(launch->acpi);
 	free(launch->qemu);
+	free(launch->generation);
+	free(launch->uefi_variables);
 	free(launch->sev_features);
 	free(launch->guest_policy);
 	strings_done(&launch->cpus);
@@ -130,6 +132,19 @@ static int read_memory(const struct toml *value, void *dst, struct err *err)
 	return rc;
 }
 
+static int read_processor(const struct toml *value, void *dst, struct err *err)
+{
+	struct target_launch *launch = dst;
+	char *text AUTO_FREE = NULL;
+	int rc = toml_read_string(value, &text, err);
+
+	if (rc == 0 && !smbios_processor_parse(text, launch->processor_id))
+		rc = toml_fail(
+			value, err, -EBADMSG, "smbios_processor_id: not 8 bytes in hexadecimal");
+	launch->has_processor = rc == 0;
+	return rc;
+}
+
 /* --- launches --- */
 
 static int check_launch(
@@ -139,6 +154,8 @@ static int check_launch(
 		return toml_fail(value, err, -EBADMSG, "vcpus or pod_cpu_limits, one of them");
 	if (launch->qemu != NULL && launch->acpi == NULL)
 		return toml_fail(value, err, -EBADMSG, "qemu without acpi");
+	if (launch->has_processor && launch->acpi == NULL)
+		return toml_fail(value, err, -EBADMSG, "smbios_processor_id without acpi");
 	if (!launch->tdx && launch->cpus.count == 0)
 		return toml_fail(value, err, -EBADMSG, "cpus: missing");
 	return 0;
@@ -166,6 +183,11 @@ static int read_launch(
 		{"memory_bytes", 0, read_memory, false},
 		{"acpi", offsetof(struct target_launch, acpi), toml_read_string, false},
 		{"qemu", offsetof(struct target_launch, qemu), toml_read_string, false},
+		{"smbios_processor_id", 0, read_processor, false},
+		{"firmware_generation", offsetof(struct target_launch, generation),
+			toml_read_string, false},
+		{"secure_boot_vars", offsetof(struct target_launch, uefi_variables),
+			toml_read_string, false},
 		TOML_FIELDS_END,
 	};
 	int rc;

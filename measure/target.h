@@ -13,6 +13,7 @@
 #include "lib/err.h"
 #include "measure/golden.h"
 #include "measure/profile-kata.h"
+#include "measure/smbios.h"
 
 #define TARGET_BYTES_MAX    (1u << 20)
 #define TARGET_LAUNCHES_MAX 64
@@ -37,8 +38,12 @@ struct target_launch {
 	size_t memory_count;
 	char *acpi; /* TDX: where ACPI tables come from (golden-tdx.h); NULL: RTMR0 is not pinned */
 	char *qemu; /* TDX: program for acpi = "qemu" */
-	char *sev_features; /* SNP: "0x1" */
-	char *guest_policy; /* SNP: "0x30000" */
+	bool has_processor;
+	unsigned char processor_id[SMBIOS_PROCESSOR_ID_SIZE]; /* TDX: of SMBIOS tables */
+	char *generation;     /* TDX: the edk2 release that the firmware is declared to be of */
+	char *uefi_variables; /* TDX: path, relative to the target, in place of the firmware's own */
+	char *sev_features;   /* SNP: "0x1" */
+	char *guest_policy;   /* SNP: "0x30000" */
 };
 
 struct target_role {

@@ -183,6 +183,39 @@ same "a locked one that differs" "$(warned)" "$takes, and they differ"
 role broken
 fails 2 'broken.toml: policy.rego' "a policy that the agent would not load" "$ASSAY" golden "$B" --target "$T/role.toml"
 
+# TDX, firmware whose RTMR0 needs to be told more.
+python3 "$TOP/tests/cli/fake-tdvf.py" "$B/firmware/late.fd" named-blobs smbios fw-cfg
+cp "$TOP/tests/data/tdx/kernel.bin" "$B/vmlinuz"
+manifest
+cat >"$T/late.toml" <<'TOML'
+name = "late"
+[[launch.tdx]]
+firmware = "firmware/late.fd"
+vmm = "qemu-10.1"
+vcpus = [2]
+memory_bytes = 2147483648
+acpi = "builtin"
+smbios_processor_id = "63 06 00 00 FD FB CB 1F"
+TOML
+late() { # MEASURE-OPTIONS...: RTMR0 of the same launch
+	"$ASSAY" measure tdx --firmware "$B/firmware/late.fd" --kernel "$B/vmlinuz" --initrd "$B/initrd.img" --cmdline "$(cat "$B/cmdline")" \
+		--vmm qemu-10.1 --vcpus 2 --memory 2G --acpi builtin --register rtmr0 "$@"
+}
+make "a target with a processor ID" <"$T/late.toml"
+same "assay measure agrees on RTMR0" "$(json 't[0]["values"]["rtmr0"]')" "$(late --smbios-processor-id 63060000fdfbcb1f)"
+grep -v smbios "$T/late.toml" >"$T/none.toml"
+fails 2 'the processor ID is needed' "no processor ID" "$ASSAY" golden "$B" --target "$T/none.toml"
+sed 's/FD FB CB 1F/FD/' "$T/late.toml" >"$T/short.toml"
+fails 2 'short.toml:8: .*not 8 bytes in hexadecimal' "a short processor ID" "$ASSAY" golden "$B" --target "$T/short.toml"
+grep -v acpi "$T/late.toml" >"$T/alone.toml"
+fails 2 'smbios_processor_id without acpi' "a processor ID without tables" "$ASSAY" golden "$B" --target "$T/alone.toml"
+python3 "$TOP/tests/cli/fake-tdvf.py" "$B/firmware/late.fd"
+manifest
+sed 's/^smbios.*/firmware_generation = "202408"/' "$T/late.toml" >"$T/declared.toml"
+make "a target with a declared release" <"$T/declared.toml"
+same "assay measure agrees on it" "$(json 't[0]["values"]["rtmr0"]')" "$(late --firmware-generation 202408)"
+rm "$B/firmware/late.fd"
+
 # TDX: RTMR0 too, once it is known where ACPI tables come from; what assay measure says of every shape.
 firmware=$SHARED/vectors/sev-snp/debian/OVMF_2025.02-8+deb13u1.fd
 if [ -f "$firmware" ]; then
