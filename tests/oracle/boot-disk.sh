@@ -194,7 +194,6 @@ if [ -n "$firmware" ]; then
 fi
 if [ -f $old ]; then
 	agree "systemd-stub 257 on FAT16, the firmware installed here" uki uki-bare.img $old $old_vars
-	agree "shim 16.1 and GRUB 2.12, the firmware installed here" shim-grub shim.img $old $old_vars
 else
 	skip "the firmware installed here" "no $old"
 fi
