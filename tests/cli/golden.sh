@@ -50,6 +50,18 @@ same "a derivation for each" "$(find "$T/golden/derivation" -type f | wc -l)" 4
 same "stdout has the same document" "$("$ASSAY" golden "$B" --target "$T/target.toml" 2>/dev/null | sha256sum)" "$(sha256sum <"$T/golden/golden.json")"
 same "the target is named by its digest" "$(json 'g["target"]["sha256"]')" "$(sha256sum <"$T/target.toml" | cut -c 1-64)"
 ok "assay refs reads it" "$ASSAY" refs c8s "$T/golden/golden.json" --tee sev-snp
+# A kernel that sets its root up by itself: there is no initrd, and SNP has the hash of nothing in its place.
+mv "$B/initrd.img" "$T/initrd.img"
+rm "$B/manifest.json"
+manifest
+cp "$T/target.toml" "$T/same.toml"
+make "a build without an initrd" <"$T/same.toml"
+same "assay measure agrees" "$(json 't[3]["values"]["launch_digest"]')" \
+	"$("$ASSAY" measure snp --firmware "$B/firmware/snp.fd" --kernel "$B/vmlinuz" --cmdline "$(cat "$B/cmdline")" --vcpus 4 --cpu EPYC-Genoa 2>/dev/null)"
+same "its inputs" "$(json 'sorted(t[0]["inputs"])')" "['cmdline', 'firmware', 'kernel']"
+mv "$T/initrd.img" "$B/initrd.img"
+rm "$B/manifest.json"
+manifest
 fails 2 'target: required' "no target" "$ASSAY" golden "$B"
 fails 2 'usage' "no build" "$ASSAY" golden --target "$T/target.toml"
 fails 3 'nothing/manifest.json' "a build that is not there" "$ASSAY" golden "$T/nothing" --target "$T/target.toml"
