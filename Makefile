@@ -26,8 +26,8 @@ LDFLAGS     += -Wl,-z,relro,-z,now -pthread
 LIB_SRC     := $(wildcard lib/*.c)
 CLI_SRC     := $(wildcard cli/*.c)
 FORMATS_SRC := $(wildcard formats/*.c)
-MEASURE_SRC := $(wildcard measure/*.c)
-IMAGE_SRC   := $(wildcard mkimage/*.c initrd/*.c)
+MEASURE_SRC := $(wildcard measure/*.c measure/*/*.c)
+IMAGE_SRC   := $(wildcard mkimage/*.c mkimage/*/*.c initrd/*.c)
 MAIN_SRC    := $(wildcard *.c)
 UNIT_SRC    := $(wildcard tests/unit/*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz-*.c)
@@ -153,7 +153,7 @@ install: all
 	install -m 755 $(B)/assay $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1/
 
-C_SRC := $(sort $(wildcard *.c *.h */*.c */*.h initrd/guest/*.[ch] tests/*/*.[ch]))
+C_SRC := $(sort $(wildcard *.c *.h */*.c */*.h */*/*.c */*/*.h))
 # The manual page: the prose of assay.1.in and what the verbs' own --help says.
 .PHONY: man
 man: $(B)/assay

@@ -14,7 +14,7 @@
 #include "cli/cli.h"
 #include "lib/json.h"
 #include "lib/opt.h"
-#include "measure/golden.h"
+#include "measure/golden/golden.h"
 #include "mkimage/build.h"
 #include "mkimage/cmd.h"
 

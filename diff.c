@@ -6,11 +6,11 @@
 
 #include "lib/digest.h"
 #include "lib/json.h"
-#include "measure/diff.h"
-#include "mkimage/image.h"
-#include "mkimage/verify-image.h"
+#include "measure/evidence/diff.h"
+#include "mkimage/fs/image.h"
+#include "mkimage/fs/verify-image.h"
 
-/* The fields of a listing's line before its path (mkimage/list-fs.h). */
+/* The fields of a listing's line before its path (mkimage/fs/list-fs.h). */
 enum field {
 	FIELD_TYPE,
 	FIELD_MODE,

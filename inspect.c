@@ -6,11 +6,11 @@
 
 #include "lib/io.h"
 #include "lib/rd.h"
-#include "measure/inspect.h"
-#include "mkimage/ikconfig.h"
-#include "mkimage/image.h"
-#include "mkimage/unpack.h"
-#include "mkimage/verify-image.h"
+#include "measure/evidence/inspect.h"
+#include "mkimage/fs/image.h"
+#include "mkimage/fs/verify-image.h"
+#include "mkimage/kernel/ikconfig.h"
+#include "mkimage/source/unpack.h"
 
 /* --- images --- */
 

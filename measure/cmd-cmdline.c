@@ -7,7 +7,7 @@
 #include "lib/io.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
-#include "measure/cmdline.h"
+#include "measure/kata/cmdline.h"
 
 /* Larger than any command line, so that a too long one is found and not a short read. */
 #define LINE_FILE_MAX (64u << 10)

@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 #include "lib/json.h"
 #include "measure/cmd.h"
-#include "measure/diff.h"
+#include "measure/evidence/diff.h"
 
 struct options {
 	const char *format;

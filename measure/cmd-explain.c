@@ -8,7 +8,7 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "measure/cmd.h"
-#include "measure/explain.h"
+#include "measure/evidence/explain.h"
 
 #define EVIDENCE_MAX	 (1u << 20)
 #define LOG_MAX		 (64u << 20)

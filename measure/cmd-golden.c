@@ -8,8 +8,8 @@
 #include "lib/io.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
-#include "measure/golden.h"
-#include "measure/target.h"
+#include "measure/golden/golden.h"
+#include "measure/golden/target.h"
 
 static int make(const char *dir, const char *path, struct golden_outputs *ret, struct err *err)
 {

@@ -9,8 +9,8 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/opt.h"
+#include "measure/amd/idblock.h"
 #include "measure/cmd.h"
-#include "measure/idblock.h"
 
 #define KEY_FILE_MAX 65536
 #define SIG_FILE_MAX 4096

@@ -3,9 +3,9 @@
 
 #include "cli/cli.h"
 #include "lib/json.h"
+#include "measure/amd/snp-meta.h"
 #include "measure/cmd.h"
-#include "measure/inspect.h"
-#include "measure/snp-meta.h"
+#include "measure/evidence/inspect.h"
 
 struct options {
 	const char *format;

@@ -7,8 +7,8 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/opt.h"
+#include "measure/amd/sev.h"
 #include "measure/cmd.h"
-#include "measure/sev.h"
 
 struct options {
 	const char *digest, *tik, *nonce, *api;

@@ -8,9 +8,9 @@
 #include "lib/hex.h"
 #include "lib/json.h"
 #include "lib/opt.h"
+#include "measure/amd/profile-firmware.h"
+#include "measure/amd/snp-request.h"
 #include "measure/cmd.h"
-#include "measure/profile-firmware.h"
-#include "measure/snp-request.h"
 
 #define OUT_CHUNK (1u << 16) /* a fleet's rows go out in pieces of this size */
 

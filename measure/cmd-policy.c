@@ -8,7 +8,7 @@
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
-#include "measure/profile-kata.h"
+#include "measure/kata/profile-kata.h"
 
 /* Where the agent looks for it. */
 #define POLICY_FILE "etc/kata-opa/default-policy.rego"

@@ -5,9 +5,9 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "lib/opt.h"
-#include "measure/c8s-policy.h"
 #include "measure/cmd.h"
-#include "measure/export.h"
+#include "measure/golden/c8s-policy.h"
+#include "measure/golden/export.h"
 
 struct refs {
 	const char *form, *path;

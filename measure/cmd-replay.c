@@ -9,7 +9,7 @@
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
-#include "measure/replay.h"
+#include "measure/evidence/replay.h"
 
 #define LOG_MAX	     (64u << 20)
 #define EVIDENCE_MAX (1u << 20)

@@ -7,7 +7,7 @@
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
-#include "measure/sign.h"
+#include "measure/golden/sign.h"
 
 /* DIR.sigstore.json, beside the directory, so that it is not one of its files. malloc'ed. */
 static int bundle_path(const char *dir, char **ret, struct err *err)

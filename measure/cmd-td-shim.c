@@ -6,8 +6,8 @@
 #include "lib/io.h"
 #include "lib/json.h"
 #include "measure/cmd.h"
-#include "measure/profile-tdx.h"
-#include "measure/td-shim.h"
+#include "measure/tdx/profile-tdx.h"
+#include "measure/tdx/td-shim.h"
 
 struct options {
 	struct td_shim_input in;

@@ -10,9 +10,9 @@
 #include "lib/json.h"
 #include "lib/opt.h"
 #include "measure/cmd.h"
-#include "measure/profile-tdx.h"
-#include "measure/smbios.h"
-#include "measure/tdx.h"
+#include "measure/tdx/profile-tdx.h"
+#include "measure/tdx/smbios.h"
+#include "measure/tdx/tdx.h"
 
 #define CMDLINE_MAX 65536
 #define SHAPES_MAX  256 /* memory sizes, and vCPU counts */

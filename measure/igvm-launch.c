@@ -7,8 +7,8 @@
 
 #include "lib/io.h"
 #include "lib/wr.h"
-#include "measure/snp.h"
-#include "measure/vmsa.h"
+#include "measure/amd/snp.h"
+#include "measure/amd/vmsa.h"
 
 #define PAGE	  SNP_PAGE_SIZE
 #define PAGES_2MB 512

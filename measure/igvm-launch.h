@@ -11,8 +11,8 @@
 #include "formats/igvm.h"
 #include "lib/digest.h"
 #include "lib/err.h"
+#include "measure/amd/profile-snp.h"
 #include "measure/derive.h"
-#include "measure/profile-snp.h"
 #include "measure/warn.h"
 
 enum igvm_tee {

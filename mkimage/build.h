@@ -12,9 +12,9 @@
 #include "lib/err.h"
 #include "lib/io.h"
 #include "lib/progress.h"
-#include "mkimage/fetch.h"
-#include "mkimage/lock.h"
-#include "mkimage/recipe.h"
+#include "mkimage/recipe/lock.h"
+#include "mkimage/recipe/recipe.h"
+#include "mkimage/source/fetch.h"
 
 /* COMMAND_LINE_SIZE of x86 is 2048, its NUL included. */
 #define BUILD_CMDLINE_MAX 2047

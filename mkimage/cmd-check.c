@@ -5,10 +5,10 @@
 #include "cli/cli.h"
 #include "lib/io.h"
 #include "lib/json.h"
-#include "mkimage/check-kernel.h"
+#include "mkimage/check/check-kernel.h"
 #include "mkimage/cmd.h"
-#include "mkimage/ikconfig.h"
-#include "mkimage/kernel.h"
+#include "mkimage/kernel/ikconfig.h"
+#include "mkimage/kernel/kernel.h"
 
 #define SCHEMA "assay-check-kernel/1"
 

@@ -6,9 +6,9 @@
 #include "cli/cli.h"
 #include "lib/opt.h"
 #include "mkimage/cmd.h"
-#include "mkimage/fetch.h"
-#include "mkimage/lock.h"
-#include "mkimage/recipe.h"
+#include "mkimage/recipe/lock.h"
+#include "mkimage/recipe/recipe.h"
+#include "mkimage/source/fetch.h"
 
 struct fetch_args {
 	const char *cache, *lock, *variant;

@@ -7,14 +7,14 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/opt.h"
-#include "mkimage/apt.h"
 #include "mkimage/cmd.h"
-#include "mkimage/fetch.h"
-#include "mkimage/kernel-source.h"
-#include "mkimage/lock.h"
-#include "mkimage/recipe.h"
-#include "mkimage/sources.h"
-#include "mkimage/spool.h"
+#include "mkimage/kernel/kernel-source.h"
+#include "mkimage/recipe/lock.h"
+#include "mkimage/recipe/recipe.h"
+#include "mkimage/source/apt.h"
+#include "mkimage/source/fetch.h"
+#include "mkimage/source/sources.h"
+#include "mkimage/source/spool.h"
 
 struct lock_args {
 	const char *output, *keyring, *cache, *variant, *kernel_config;

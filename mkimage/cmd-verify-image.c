@@ -7,7 +7,7 @@
 #include "lib/io.h"
 #include "lib/pool.h"
 #include "mkimage/cmd.h"
-#include "mkimage/verify-image.h"
+#include "mkimage/fs/verify-image.h"
 
 #define PARAMS_FILE_MAX 4096u
 

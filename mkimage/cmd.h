@@ -3,7 +3,7 @@
 #define MKIMAGE_CMD_H
 
 #include "lib/err.h"
-#include "mkimage/fetch.h"
+#include "mkimage/source/fetch.h"
 
 /* assay lock: resolve a recipe's packages with apt and write its lock. */
 int cmd_lock(int argc, char **argv);

@@ -10,7 +10,7 @@
 #include "formats/verity.h"
 #include "lib/buf.h"
 #include "lib/err.h"
-#include "mkimage/recipe.h"
+#include "mkimage/recipe/recipe.h"
 
 #define KATA_CONFIG_NAME "kata.toml"
 

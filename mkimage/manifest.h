@@ -11,9 +11,9 @@
 
 #include "lib/digest.h"
 #include "lib/err.h"
-#include "mkimage/disk.h"
-#include "mkimage/lock.h"
-#include "mkimage/recipe.h"
+#include "mkimage/fs/disk.h"
+#include "mkimage/recipe/lock.h"
+#include "mkimage/recipe/recipe.h"
 
 #define MANIFEST_SCHEMA "assay-build/1"
 

@@ -7,7 +7,7 @@
 # Includes of the room's sources of any other room, one a line.
 foreign() { # ROOM ALLOWED-ROOM...
 	pattern=$(printf '%s\n' "$@" | paste -sd '|')
-	(cd "$TOP" && grep -Hn '^#include "' "$1"/*.[ch]) | grep -Ev "#include \"($pattern)/"
+	(cd "$TOP" && grep -Hn '^#include "' "$1"/*.[ch] $(find "$1" -mindepth 2 -name "*.[ch]" ! -path "*/guest/*")) | grep -Ev "#include \"($pattern)/"
 }
 
 downward() {
@@ -31,7 +31,7 @@ files='open openat creat fopen fdopen read pread readv write pwrite mmap stat fs
 
 # The room's objects but for its verbs.
 objects() { # ROOM
-	find "$BUILD/$1" -maxdepth 1 -name '*.o' ! -name 'cmd-*' ! -name 'cmd.o' | sort
+	find "$BUILD/$1" -name '*.o' ! -name 'cmd-*' ! -name 'cmd.o' | sort
 }
 
 downward lib
@@ -40,7 +40,19 @@ downward formats lib
 downward initrd formats lib
 downward mkimage initrd formats cli lib
 downward measure formats cli lib
-same "only verbs use cli/" "$(cd "$TOP" && grep -l '^#include "cli/' */*.[ch] | grep -Ev '^(cli/|[a-z]*/cmd[-.])')" ""
+same "only verbs use cli/" "$(cd "$TOP" && grep -l '^#include "cli/' */*.[ch] */*/*.[ch] | grep -Ev '^(cli/|[a-z]*/cmd[-.])')" ""
+
+# The corners of measure/: each may include those before it.
+corner() { # CORNER FORBIDDEN-CORNER...
+	name=$1
+	shift
+	same "measure/$name does not include $*" \
+		"$(cd "$TOP" && grep -En "^#include \"measure/($(printf '%s\n' "$@" | paste -sd '|'))/" "measure/$name"/*.[ch])" ""
+}
+corner amd kata tdx golden evidence
+corner kata amd tdx golden evidence
+corner tdx amd golden evidence
+corner golden evidence
 
 for room in lib formats initrd mkimage measure; do
 	# shellcheck disable=SC2046 # no object has a space in its name

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A QEMU as far as measure/acpi-qemu.c knows one: fw_cfg over qtest (descriptor 3), QMP (descriptor 4), the trace of
+"""A QEMU as far as measure/tdx/acpi-qemu.c knows one: fw_cfg over qtest (descriptor 3), QMP (descriptor 4), the trace of
 fw_cfg selections on stderr. FAKE says what it does wrong."""
 
 import os

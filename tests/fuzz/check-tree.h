@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "mkimage/spool.h"
+#include "mkimage/source/spool.h"
 #include "mkimage/tree.h"
 
 /* Aborts unless @node's path is a good one that leads to it, and its content lies inside @spool. */

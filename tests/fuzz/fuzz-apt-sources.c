@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
-#include "mkimage/apt.h"
+#include "mkimage/source/apt.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

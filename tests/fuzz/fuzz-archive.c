@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "lib/io.h"
-#include "mkimage/source-deb.h"
+#include "mkimage/source/source-deb.h"
 #include "tests/fuzz/check-tree.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/json.h"
-#include "measure/c8s-policy.h"
+#include "measure/golden/c8s-policy.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lib/wr.h"
-#include "mkimage/erofs-data.h"
+#include "mkimage/fs/erofs-data.h"
 
 #define IMAGE_MAX (1u << 20)
 #define DEPTH_MAX 16

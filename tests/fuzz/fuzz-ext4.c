@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mkimage/fs.h"
+#include "mkimage/fs/fs.h"
 
 #define IMAGE_MAX (4u << 20)
 #define DATA_MAX  (1u << 20)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure/generation.h"
+#include "measure/tdx/generation.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "lib/json.h"
-#include "measure/export.h"
+#include "measure/golden/export.h"
 #include "tests/fuzz/fuzz.h"
 
 static void write_all(

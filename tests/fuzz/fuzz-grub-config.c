@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "measure/boot-grub-script.h"
+#include "measure/tdx/boot-grub-script.h"
 #include "tests/unit/boot-image.h"
 
 static struct buf disk_bytes;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "formats/ovmf.h"
-#include "measure/kernel-hashes.h"
-#include "measure/snp-image.h"
+#include "measure/amd/kernel-hashes.h"
+#include "measure/amd/snp-image.h"
 
 #define ROM_GPA 0xffc00000
 

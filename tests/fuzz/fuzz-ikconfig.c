@@ -1,8 +1,8 @@
 /* Kernel images and configurations: what is read is held against the table of options, for every boot flow. */
 #include <stdlib.h>
 
-#include "mkimage/check-kernel.h"
-#include "mkimage/ikconfig.h"
+#include "mkimage/check/check-kernel.h"
+#include "mkimage/kernel/ikconfig.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "lib/io.h"
-#include "mkimage/verify-image.h"
+#include "mkimage/fs/verify-image.h"
 
 #define IMAGE_MAX (4u << 20)
 

@@ -8,7 +8,7 @@
 
 #include "lib/io.h"
 #include "lib/json.h"
-#include "measure/inspect.h"
+#include "measure/evidence/inspect.h"
 
 #define FILE_MAX (1u << 20)
 

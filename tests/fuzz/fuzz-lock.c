@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mkimage/lock.h"
+#include "mkimage/recipe/lock.h"
 #include "tests/fuzz/fuzz.h"
 
 static void rewrite(const void *text, size_t len, struct buf *ret)

@@ -11,7 +11,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/source-oci.h"
+#include "mkimage/source/source-oci.h"
 #include "tests/fuzz/check-tree.h"
 #include "tests/fuzz/fuzz.h"
 

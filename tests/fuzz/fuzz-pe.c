@@ -1,7 +1,7 @@
 /* PE headers and the Authenticode digest. */
 #include "tests/fuzz/fuzz.h"
 
-#include "measure/authenticode.h"
+#include "measure/tdx/authenticode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

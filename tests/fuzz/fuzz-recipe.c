@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mkimage/lock.h"
-#include "mkimage/recipe-merge.h"
-#include "mkimage/recipe.h"
+#include "mkimage/recipe/lock.h"
+#include "mkimage/recipe/recipe-merge.h"
+#include "mkimage/recipe/recipe.h"
 #include "mkimage/tree.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
 #include "formats/rego.h"
+#include "lib/buf.h"
 #include "tests/fuzz/fuzz.h"
 
 static int read_with(const uint8_t *data, size_t size, const char *more, struct rego_policy *ret)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure/secureboot.h"
+#include "measure/tdx/secureboot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure/smbios.h"
+#include "measure/tdx/smbios.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* Event logs, binary and JSON, and their replay. */
 #include "tests/fuzz/fuzz.h"
 
-#include "measure/replay.h"
+#include "measure/evidence/replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,8 +1,8 @@
 /* TD HOB lists, and payloads in td-shim images. */
 #include "tests/fuzz/fuzz.h"
 
-#include "measure/td-hob.h"
-#include "measure/td-shim-image.h"
+#include "measure/tdx/td-hob.h"
+#include "measure/tdx/td-shim-image.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* TDVF metadata, and the MRTD of what they describe. */
 #include "tests/fuzz/fuzz.h"
 
-#include "measure/mrtd.h"
+#include "measure/tdx/mrtd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#include "measure/boot-shim.h"
-#include "measure/boot-uki.h"
+#include "measure/tdx/boot-shim.h"
+#include "measure/tdx/boot-uki.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mkimage/check-units.h"
-#include "mkimage/unit-file.h"
+#include "mkimage/check/check-units.h"
+#include "mkimage/recipe/unit-file.h"
 #include "tests/fuzz/fuzz.h"
 
 static void require(int good)

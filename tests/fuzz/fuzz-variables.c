@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-#include "measure/load-options.h"
-#include "measure/secureboot.h"
+#include "measure/tdx/load-options.h"
+#include "measure/tdx/secureboot.h"
 #include "tests/unit/pe-image.h"
 
 static void use(struct secureboot *state)

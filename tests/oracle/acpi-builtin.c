@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "lib/opt.h"
-#include "measure/acpi-q35.h"
-#include "measure/acpi-qemu.h"
-#include "measure/smbios.h"
+#include "measure/tdx/acpi-q35.h"
+#include "measure/tdx/acpi-qemu.h"
+#include "measure/tdx/smbios.h"
 
 static bool equal(const struct buf *a, const struct buf *b)
 {

@@ -8,7 +8,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "measure/acpi-qemu.h"
+#include "measure/tdx/acpi-qemu.h"
 
 static int give(const char *dir, const char *name, const struct buf *blob, struct err *err)
 {

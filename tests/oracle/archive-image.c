@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "lib/io.h"
-#include "mkimage/source-deb.h"
-#include "mkimage/write-erofs.h"
+#include "mkimage/fs/write-erofs.h"
+#include "mkimage/source/source-deb.h"
 
 struct output {
 	int fd;

@@ -6,7 +6,7 @@
 #include "lib/buf.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "measure/authenticode.h"
+#include "measure/tdx/authenticode.h"
 
 static int print(enum digest_alg alg, const char *path, struct err *err)
 {

@@ -15,7 +15,7 @@
 #include "formats/tcglog.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "measure/boot-disk.h"
+#include "measure/tdx/boot-disk.h"
 
 #define SEPARATOR_PCR 4
 

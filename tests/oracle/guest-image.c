@@ -24,7 +24,7 @@
 #include "initrd/initrd.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/disk.h"
+#include "mkimage/fs/disk.h"
 
 #define TIMESTAMP 1700000000
 #define FILE_MAX  (256u << 20)

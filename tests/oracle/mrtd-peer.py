@@ -1,5 +1,5 @@
 """mrtd-peer.py VMM ORDER KERNEL CMDLINE IMAGE...: MRTD of each TDVF image, written from the sources of
-Cloud Hypervisor and of td-shim-tools without looking at measure/mrtd.c; "IMAGE mrtd" a line.
+Cloud Hypervisor and of td-shim-tools without looking at measure/tdx/mrtd.c; "IMAGE mrtd" a line.
 
 The order is "single" or "two". KERNEL and CMDLINE are what Cloud Hypervisor loads, "" for none."""
 import hashlib

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "lib/io.h"
-#include "measure/mrtd.h"
+#include "measure/tdx/mrtd.h"
 
 #define RUNS_MAX     99
 #define ADD_BYTES    128

@@ -1,5 +1,5 @@
 /*
- * The sources of a recipe as text (mkimage/list-tree.h), for tests:
+ * The sources of a recipe as text (mkimage/fs/list-tree.h), for tests:
  *   source-tree RECIPE          what its [[source]] list makes of an empty guest
  *   source-tree --digest DIR    the digest that pins a directory
  *   source-tree --check DIR     what the checks before sealing say of a directory's files; its own path is the build's
@@ -10,14 +10,14 @@
 #include <string.h>
 
 #include "lib/hex.h"
-#include "mkimage/check-elf.h"
-#include "mkimage/check-modules.h"
-#include "mkimage/check-secrets.h"
-#include "mkimage/check-units.h"
-#include "mkimage/list-tree.h"
-#include "mkimage/source-archive.h"
-#include "mkimage/source-dir.h"
-#include "mkimage/sources.h"
+#include "mkimage/check/check-elf.h"
+#include "mkimage/check/check-modules.h"
+#include "mkimage/check/check-secrets.h"
+#include "mkimage/check/check-units.h"
+#include "mkimage/fs/list-tree.h"
+#include "mkimage/source/source-archive.h"
+#include "mkimage/source/source-dir.h"
+#include "mkimage/source/sources.h"
 
 static const char *temp_dir(void)
 {

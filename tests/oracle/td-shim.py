@@ -1,5 +1,5 @@
 """td-shim.py DIRECTORY COUNT: random td-shim images with what boots in them, the same ones each time, and the
-registers that td-shim's sources say they give, written without looking at measure/td-shim.c.
+registers that td-shim's sources say they give, written without looking at measure/tdx/td-shim.c.
 
 For each case N it writes N.fd, N.kernel and N.hob as needed, and prints a line of JSON: the arguments of
 `assay measure td-shim` and the expected registers. With CCEL FILE instead of a count it prints the case that

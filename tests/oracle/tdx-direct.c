@@ -12,7 +12,7 @@
 #include "lib/buf.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "measure/direct.h"
+#include "measure/tdx/direct.h"
 
 static void print_digest(const char *name, const unsigned char digest[SHA384_SIZE])
 {

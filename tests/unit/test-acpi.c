@@ -2,7 +2,7 @@
  * The AML assembler, and the ACPI tables made with it: encodings worked out by hand, what is
  * refused, the tables of QEMU 10.1.0 that a TD on hardware measured, and those of other QEMUs.
  */
-#include "measure/acpi-q35.h"
+#include "measure/tdx/acpi-q35.h"
 
 #include <stdlib.h>
 

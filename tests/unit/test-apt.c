@@ -4,7 +4,7 @@
 
 #include "lib/io.h"
 #include "lib/run.h"
-#include "mkimage/apt.h"
+#include "mkimage/source/apt.h"
 #include "tests/tap.h"
 
 struct want {

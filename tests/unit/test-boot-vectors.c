@@ -14,7 +14,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/rd.h"
-#include "measure/boot-log.h"
+#include "measure/tdx/boot-log.h"
 #include "tests/tap.h"
 
 struct made {

@@ -3,12 +3,12 @@
  * refused. Whether they are the right ones, tests/oracle/boot-disk.sh asks a real firmware.
  */
 #define _GNU_SOURCE /* mkstemp */
-#include "measure/boot-disk.h"
+#include "measure/tdx/boot-disk.h"
 
-#include "measure/authenticode.h"
-#include "measure/boot-grub-script.h"
-#include "measure/boot-shim.h"
-#include "measure/boot-uki.h"
+#include "measure/tdx/authenticode.h"
+#include "measure/tdx/boot-grub-script.h"
+#include "measure/tdx/boot-shim.h"
+#include "measure/tdx/boot-uki.h"
 #include "tests/tap.h"
 #include "tests/unit/boot-image.h"
 #include "tests/unit/ffs-image.h"

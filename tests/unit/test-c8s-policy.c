@@ -1,5 +1,5 @@
 /* C8s image policies: what is refused, and where; two readers compared over many more in tests/oracle/c8s.sh. */
-#include "measure/c8s-policy.h"
+#include "measure/golden/c8s-policy.h"
 
 #include <string.h>
 

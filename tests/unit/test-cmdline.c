@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure/cmdline.h"
+#include "measure/kata/cmdline.h"
 #include "tests/tap.h"
 
 #define HASH "4ee3b801e8e5de67e8c15ce8f8938455fc3b19d4990131acc1819f808e2d021d"

@@ -1,6 +1,6 @@
 /* Digests of a tree's files: each once, found by every name, and a content that cannot be read. */
 #define _GNU_SOURCE
-#include "mkimage/digests.h"
+#include "mkimage/fs/digests.h"
 
 #include <stdlib.h>
 

@@ -2,13 +2,13 @@
  * RTMR1 and RTMR2 of a direct boot over synthetic firmware and kernels: which events, in which
  * order, and when a prediction is refused.
  */
-#include "measure/direct.h"
+#include "measure/tdx/direct.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/hex.h"
-#include "measure/authenticode.h"
+#include "measure/tdx/authenticode.h"
 #include "tests/tap.h"
 #include "tests/unit/ffs-image.h"
 #include "tests/unit/pe-image.h"

@@ -1,7 +1,7 @@
 /* Kata's disk: golden bytes, the same for any number of threads, its parts where the result
  * says, and failures. */
 #define _GNU_SOURCE
-#include "mkimage/disk.h"
+#include "mkimage/fs/disk.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include "lib/buf.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/verity-stream.h"
+#include "mkimage/fs/verity-stream.h"
 #include "tests/random-tree.h"
 #include "tests/tap.h"
 

@@ -5,7 +5,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
-#include "measure/dstack.h"
+#include "measure/golden/dstack.h"
 #include "tests/tap.h"
 
 static void is_digest(const unsigned char *got, const char *want, const char *what)

@@ -1,6 +1,6 @@
 /* The order in which two drivers start, from their dependency expressions. */
 #define _GNU_SOURCE /* strsep */
-#include "measure/dxe-order.h"
+#include "measure/tdx/dxe-order.h"
 
 #include "tests/tap.h"
 #include "tests/unit/ffs-image.h"

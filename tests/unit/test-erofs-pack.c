@@ -7,8 +7,8 @@
 
 #include "lib/buf.h"
 #include "lib/hex.h"
-#include "mkimage/fs.h"
-#include "mkimage/write-erofs.h"
+#include "mkimage/fs/fs.h"
+#include "mkimage/fs/write-erofs.h"
 #include "tests/tap.h"
 
 #define TIME	1700000000u

@@ -9,7 +9,7 @@
 #include "lib/buf.h"
 #include "lib/digest.h"
 #include "lib/hex.h"
-#include "mkimage/write-erofs.h"
+#include "mkimage/fs/write-erofs.h"
 #include "tests/random-tree.h"
 #include "tests/tap.h"
 

@@ -3,7 +3,7 @@
 
 #include "lib/base64.h"
 #include "lib/json.h"
-#include "measure/export.h"
+#include "measure/golden/export.h"
 #include "tests/tap.h"
 #include "tests/unit/golden-doc.h"
 

@@ -1,6 +1,6 @@
 /* Reading ext4: what our own writer wrote comes out, and every refusal of what is almost right. */
 #define _GNU_SOURCE
-#include "mkimage/fs.h"
+#include "mkimage/fs/fs.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 #include "lib/buf.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/write-ext4.h"
+#include "mkimage/fs/write-ext4.h"
 #include "tests/tap.h"
 
 #define TIME  1700000000u

@@ -1,6 +1,6 @@
 /* ext4 from a tree: golden bytes, and every refusal. */
 #define _GNU_SOURCE
-#include "mkimage/write-ext4.h"
+#include "mkimage/fs/write-ext4.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/runs.h"
+#include "mkimage/fs/runs.h"
 #include "tests/tap.h"
 
 #define TIME 1700000000u

@@ -6,7 +6,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/fetch.h"
+#include "mkimage/source/fetch.h"
 #include "tests/tap.h"
 
 #define SIZE 300000

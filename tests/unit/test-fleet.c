@@ -1,6 +1,6 @@
 /* A fleet's digests, however its work is shared, are those of its shapes measured one by one. */
 #define _GNU_SOURCE
-#include "measure/snp-fleet.h"
+#include "measure/amd/snp-fleet.h"
 
 #include <stdio.h>
 #include <stdlib.h>

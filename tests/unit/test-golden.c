@@ -1,6 +1,6 @@
 /* The golden document of a small build: its values, its documents, and every manifest that is refused. */
 #define _GNU_SOURCE
-#include "measure/golden.h"
+#include "measure/golden/golden.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
-#include "measure/export-c8s.h"
+#include "measure/golden/export-c8s.h"
 #include "tests/tap.h"
 #include "tests/unit/fake-ovmf.h"
 

@@ -1,5 +1,5 @@
 /* The TD HOB list against digests that real TDs reported, and the layouts that are refused. */
-#include "measure/hob.h"
+#include "measure/tdx/hob.h"
 
 #include <string.h>
 

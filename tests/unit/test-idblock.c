@@ -1,5 +1,5 @@
 /* ID blocks and ID authentication structures: layout, signatures, and every malformed one. */
-#include "measure/idblock.h"
+#include "measure/amd/idblock.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>

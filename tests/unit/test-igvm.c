@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "lib/io.h"
-#include "measure/snp.h"
-#include "measure/vmsa.h"
+#include "measure/amd/snp.h"
+#include "measure/amd/vmsa.h"
 #include "tests/tap.h"
 #include "tests/unit/igvm-file.h"
 

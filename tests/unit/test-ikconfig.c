@@ -1,6 +1,6 @@
 /* mkimage/ikconfig and formats/lz4-legacy: the configuration out of a kernel however it is wrapped, and what is refused. */
 #define _GNU_SOURCE
-#include "mkimage/ikconfig.h"
+#include "mkimage/kernel/ikconfig.h"
 
 #include <lzma.h>
 #include <stdlib.h>

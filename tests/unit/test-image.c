@@ -1,6 +1,6 @@
 /* Opening, verifying and listing images: every layout that is written, and what is refused. */
 #define _GNU_SOURCE
-#include "mkimage/verify-image.h"
+#include "mkimage/fs/verify-image.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "formats/mbr.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/disk.h"
+#include "mkimage/fs/disk.h"
 #include "tests/tap.h"
 
 #define MIB  (1u << 20)

@@ -1,6 +1,6 @@
 /* mkimage/kernel: finding the kernel in a package's tree, and the table of options from both sides. */
 #define _GNU_SOURCE
-#include "mkimage/kernel.h"
+#include "mkimage/kernel/kernel.h"
 
 #include <stdlib.h>
 

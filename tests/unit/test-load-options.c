@@ -1,5 +1,5 @@
 /* Boot options: what is stored, what the firmware adds, and what is measured of them. */
-#include "measure/load-options.h"
+#include "measure/tdx/load-options.h"
 
 #include <stdlib.h>
 

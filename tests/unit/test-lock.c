@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/hex.h"
-#include "mkimage/lock.h"
+#include "mkimage/recipe/lock.h"
 #include "tests/tap.h"
 
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

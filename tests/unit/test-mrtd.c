@@ -2,7 +2,7 @@
  * MRTD: a synthetic image against a digest computed step by step outside this program, real
  * firmware against published values.
  */
-#include "measure/mrtd.h"
+#include "measure/tdx/mrtd.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/buf.h"
-#include "measure/authenticode.h"
+#include "measure/tdx/authenticode.h"
 #include "tests/tap.h"
 #include "tests/unit/pe-image.h"
 

@@ -1,5 +1,5 @@
 /* What each VMM refuses in TDX metadata, and how it builds the memory of a TD. */
-#include "measure/profile-tdx.h"
+#include "measure/tdx/profile-tdx.h"
 
 #include "tests/tap.h"
 #include "tests/unit/tdvf-image.h"

@@ -1,5 +1,5 @@
 /* mkimage/recipe-kernel: what [kernel] and [uki] may say, and what contradicts itself. */
-#include "mkimage/recipe.h"
+#include "mkimage/recipe/recipe.h"
 
 #include <stdlib.h>
 

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "lib/io.h"
-#include "mkimage/lock.h"
-#include "mkimage/recipe-merge.h"
-#include "mkimage/recipe.h"
+#include "mkimage/recipe/lock.h"
+#include "mkimage/recipe/recipe-merge.h"
+#include "mkimage/recipe/recipe.h"
 #include "tests/tap.h"
 
 #define BASE                                                                                       \

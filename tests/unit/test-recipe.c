@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "lib/io.h"
-#include "mkimage/recipe.h"
+#include "mkimage/recipe/recipe.h"
 #include "tests/tap.h"
 
 #define ZEROS	 "0000000000000000000000000000000000000000000000000000000000000000"

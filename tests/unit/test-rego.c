@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
 #include "formats/rego.h"
+#include "lib/buf.h"
 #include "tests/tap.h"
 
 #define P "package agent_policy\n"

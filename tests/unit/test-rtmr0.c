@@ -2,7 +2,7 @@
  * RTMR0 of a direct boot: values that TDs on hardware reported, from ACPI blobs and firmware of the
  * same layout; the layouts of older and newer firmware, event by event; and what is refused.
  */
-#include "measure/rtmr0.h"
+#include "measure/tdx/rtmr0.h"
 
 #include <stdlib.h>
 

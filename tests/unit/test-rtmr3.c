@@ -1,6 +1,6 @@
 /* RTMR3: published folds of C8s, a quote of dstack, an AAEL event of a log, and what is refused. */
 #define _GNU_SOURCE
-#include "measure/rtmr3.h"
+#include "measure/tdx/rtmr3.h"
 
 #include <stdlib.h>
 #include <string.h>

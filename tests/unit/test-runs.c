@@ -1,5 +1,5 @@
 /* Runs of blocks by inode: merged, kept in order, found again. */
-#include "mkimage/runs.h"
+#include "mkimage/fs/runs.h"
 
 #include "tests/tap.h"
 

@@ -2,7 +2,7 @@
  * What vouches for an image under Secure Boot. The test signs an image as Authenticode has it: a
  * PKCS#7 signature over an SpcIndirectDataContent that ends in the image's digest.
  */
-#include "measure/secureboot.h"
+#include "measure/tdx/secureboot.h"
 
 #include <openssl/evp.h>
 #include <openssl/objects.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "lib/guid.h"
-#include "measure/authenticode.h"
+#include "measure/tdx/authenticode.h"
 #include "tests/tap.h"
 #include "tests/unit/pe-image.h"
 

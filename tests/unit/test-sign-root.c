@@ -1,6 +1,6 @@
 /* The signature of a root hash: libcrypto verifies it, it is the same every time; every refusal. */
 #define _GNU_SOURCE
-#include "mkimage/sign-root.h"
+#include "mkimage/fs/sign-root.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>

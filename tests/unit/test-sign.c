@@ -10,7 +10,7 @@
 
 #include "lib/io.h"
 #include "lib/json.h"
-#include "measure/sign.h"
+#include "measure/golden/sign.h"
 #include "tests/tap.h"
 
 static char dir[] = "/tmp/assay-test-sign.XXXXXX";

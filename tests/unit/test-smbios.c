@@ -1,7 +1,7 @@
 /* SMBIOS tables as firmware measures them: what is filtered, what is added, what is refused. QEMU's
  * own tables, and the digest that a real OVMF logged, are compared by the oracles. */
 #define _GNU_SOURCE /* memmem */
-#include "measure/smbios.h"
+#include "measure/tdx/smbios.h"
 
 #include "lib/digest.h"
 #include "lib/hex.h"

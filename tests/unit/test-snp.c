@@ -3,7 +3,7 @@
  * ($ASSAY_SHARED/vectors/sev-snp.json), when it is there; every one of them, by its mode.
  */
 #define _GNU_SOURCE
-#include "measure/snp.h"
+#include "measure/amd/snp.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
-#include "measure/sev.h"
+#include "measure/amd/sev.h"
 #include "tests/tap.h"
 #include "tests/unit/fake-ovmf.h"
 

@@ -3,7 +3,7 @@
  * refusal.
  */
 #define _GNU_SOURCE
-#include "mkimage/source-deb.h"
+#include "mkimage/source/source-deb.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@
 #include "formats/tar.h"
 #include "lib/buf.h"
 #include "lib/io.h"
-#include "mkimage/unpack.h"
+#include "mkimage/source/unpack.h"
 #include "tests/tap.h"
 #include "tests/unit/must.h"
 

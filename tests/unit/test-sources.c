@@ -1,12 +1,12 @@
 /* mkimage/sources: what a source is allowed to bring goes through the steps and the checks; nothing else does. */
 #define _GNU_SOURCE
-#include "mkimage/sources.h"
+#include "mkimage/source/sources.h"
 
 #include <stdlib.h>
 
-#include "mkimage/check-rootfs.h"
-#include "mkimage/source-archive.h"
-#include "mkimage/steps.h"
+#include "mkimage/check/check-rootfs.h"
+#include "mkimage/recipe/steps.h"
+#include "mkimage/source/source-archive.h"
 #include "tests/tap.h"
 
 #define HEAD "schema = \"assay-recipe/1\"\nname = \"t\"\narchitecture = \"amd64\"\ntimestamp = 1\n"

@@ -1,6 +1,6 @@
 /* mkimage/steps, accounts, policy and check-rootfs: recipes as text, applied to small trees. */
 #define _GNU_SOURCE
-#include "mkimage/steps.h"
+#include "mkimage/recipe/steps.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,9 +8,9 @@
 #include "lib/buf.h"
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "mkimage/accounts.h"
-#include "mkimage/check-rootfs.h"
-#include "mkimage/policy.h"
+#include "mkimage/check/check-rootfs.h"
+#include "mkimage/recipe/accounts.h"
+#include "mkimage/recipe/policy.h"
 #include "tests/tap.h"
 #include "tests/unit/must.h"
 

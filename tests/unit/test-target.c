@@ -1,6 +1,6 @@
 /* Deployment targets: what is refused, and the tuples that a small build has on one. */
 #define _GNU_SOURCE
-#include "measure/target.h"
+#include "measure/golden/target.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 #include "lib/hex.h"
 #include "lib/io.h"
 #include "lib/json.h"
-#include "measure/cmdline.h"
-#include "measure/golden-doc.h"
-#include "measure/snp.h"
+#include "measure/amd/snp.h"
+#include "measure/golden/golden-doc.h"
+#include "measure/kata/cmdline.h"
 #include "tests/tap.h"
 #include "tests/unit/fake-ovmf.h"
 

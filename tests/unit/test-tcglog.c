@@ -4,7 +4,7 @@
 
 #include "lib/hex.h"
 #include "lib/io.h"
-#include "measure/replay.h"
+#include "measure/evidence/replay.h"
 #include "tests/tap.h"
 #include "tests/unit/tcglog-image.h"
 

@@ -1,5 +1,5 @@
 /* TD HOB lists that a VMM made: how far they go, what they name, and every list that is refused. */
-#include "measure/td-hob.h"
+#include "measure/tdx/td-hob.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* mkimage/uki, sign-pe, esp: the parts stand where they belong, .sbat is merged, libcrypto takes the signature; every refusal. Whole
  * images are judged in tests/oracle/uki.sh. */
 #define _GNU_SOURCE
-#include "mkimage/uki.h"
+#include "mkimage/kernel/uki.h"
 
 #include <openssl/evp.h>
 #include <openssl/pkcs7.h>
@@ -12,8 +12,8 @@
 #include "formats/pe-write.h"
 #include "formats/pe.h"
 #include "lib/wr.h"
-#include "mkimage/esp.h"
-#include "mkimage/sign-pe.h"
+#include "mkimage/fs/esp.h"
+#include "mkimage/kernel/sign-pe.h"
 #include "tests/tap.h"
 
 #define PE	 0x80

@@ -1,7 +1,7 @@
 /* The variable store, and the Secure Boot state that is read from it. */
 #include "formats/varstore.h"
 
-#include "measure/secureboot.h"
+#include "measure/tdx/secureboot.h"
 #include "tests/tap.h"
 #include "tests/unit/varstore-image.h"
 

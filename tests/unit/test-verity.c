@@ -7,7 +7,7 @@
 #include "lib/buf.h"
 #include "lib/hex.h"
 #include "lib/sha256mb.h"
-#include "mkimage/verity-stream.h"
+#include "mkimage/fs/verity-stream.h"
 #include "tests/tap.h"
 
 static unsigned char salt[SHA256_SIZE];

@@ -1,5 +1,5 @@
 /* VMSA pages: where the profile's values land, and that nothing else changes. */
-#include "measure/vmsa.h"
+#include "measure/amd/vmsa.h"
 
 #include "lib/rd.h"
 #include "tests/tap.h"
