@@ -24,7 +24,7 @@ done
 fails 2 'there is no \[variant.x\]' 'a variant that is not there' "$ASSAY" fetch "$TOP/rootfs-recipes/c8s-guest" --variant x --cache "$T/cache"
 
 # docs/recipes.md names every key, and its examples are a recipe.
-keys=$(sed -n 's/^\t*{"\([a-z0-9-]*\)", .*\(read\|recipe_read\)_[a-z_0-9]*, \(true\|false\)},*$/\1/p' "$TOP"/mkimage/recipe.c "$TOP"/mkimage/recipe-*.c | sort -u)
+keys=$(sed -n 's/^\t*{"\([a-z0-9-]*\)", .*\(read\|recipe_read\)_[a-z_0-9]*, \(true\|false\)},*$/\1/p' "$TOP"/mkimage/recipe/recipe*.c | sort -u)
 missing=
 for key in $keys; do
 	grep -q "\`$key\`\|\[$key\]\|\.$key\]\|\[$key\." "$TOP/docs/recipes.md" || missing="$missing $key"
