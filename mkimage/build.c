@@ -707,5 +707,7 @@ int build_image(const struct recipe *recipe, const struct lock *lock,
 		rc = build_parameters(&build, err);
 	for (size_t i = 0; rc == 0 && i < recipe->firmware_count; i++)
 		rc = build_firmware(&build, &recipe->firmware[i], err);
+	if (rc == 0)
+		rc = spool_unchanged(&build.spool, err);
 	return rc != 0 ? rc : manifest_end(&build.manifest, ret_manifest, err);
 }

@@ -46,6 +46,7 @@ static int read_tar(const struct reading *reading, struct err *err)
 {
 	struct source_options options = {.what = reading->path,
 		.allow = reading->import->allow,
+		.by_reference = true,
 		.limits = SOURCE_LIMITS_DEFAULT};
 	SOURCE_FILE_AUTO file = {.fd = -1};
 	SOURCE_ARCHIVE_AUTO archive = {0};
@@ -59,7 +60,7 @@ static int read_tar(const struct reading *reading, struct err *err)
 	if (rc == 0)
 		rc = layer_apply(
 			&archive, reading->path, false, reading->origin, reading->tree, err);
-	return rc;
+	return rc == 0 ? spool_keep(reading->spool, &file, err) : rc;
 }
 
 static int read_oci(const struct reading *reading, struct err *err)

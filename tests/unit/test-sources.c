@@ -3,6 +3,7 @@
 #include "mkimage/source/sources.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "mkimage/check/check-rootfs.h"
 #include "mkimage/recipe/steps.h"
@@ -86,6 +87,30 @@ static void test_steps(void)
 		"that of a source without permission does not");
 }
 
+/* An archive that stays open is watched until its contents have been sealed. */
+static void test_kept(void)
+{
+	char path[] = "/tmp/assay-kept.XXXXXX";
+	int fd = mkstemp(path);
+	struct source_file file = {.fd = -1};
+	SPOOL_AUTO spool = {.fd = -1};
+	struct err err = {0};
+
+	ok(fd >= 0 && write(fd, "one", 3) == 3, "a file is written");
+	must(source_file_open(path, NULL, &file, &err), &err);
+	must(spool_init(&spool, "/tmp", &err), &err);
+	must(spool_keep(&spool, &file, &err), &err);
+	ok(file.fd == -1 && spool.kept_count == 1 && spool.kept[0].fd >= 0, "the spool has it");
+	is_int(spool_unchanged(&spool, &err), 0, "unchanged");
+	ok(pwrite(fd, "two!", 4, 0) == 4, "it is written to");
+	is_int(spool_unchanged(&spool, &err), -EIO, "changed");
+	ok(strstr(err.msg, "changed while it was read") != NULL, "and so said");
+	spool_done(&spool);
+	is_int((long long)spool.kept_count, 0, "closed with the spool");
+	unlink(path);
+	close(fd);
+}
+
 int main(void)
 {
 	struct err err = {0};
@@ -95,6 +120,7 @@ int main(void)
 	is_str(recipe_import_kind_name(recipe.imports[1].kind), "dir", "in the recipe's order");
 	test_allow();
 	test_steps();
+	test_kept();
 	recipe_done(&recipe);
 	return tap_done();
 }
