@@ -11,6 +11,7 @@
 #include "lib/guid.h"
 #include "lib/wr.h"
 #include "tests/unit/fat-image.h"
+#include "tests/unit/setup-header.h"
 
 #define BOOT_IMAGE_HEADERS 0x400u
 #define BOOT_IMAGE_BASE	   0x1000u /* where the first section lies in memory */
@@ -101,13 +102,7 @@ static inline void boot_image_kernel(struct buf *ret, uint16_t image_version, bo
 	wr = (struct wr){.base = ret->data, .cap = ret->len};
 	wr_seek(&wr, 0x3c);
 	wr_le32(&wr, 0x270);
-	wr_seek(&wr, 0x1f1);
-	wr_u8(&wr, 1);
-	wr_seek(&wr, 0x1fe);
-	wr_le16(&wr, 0xaa55);
-	wr_seek(&wr, 0x202);
-	wr_bytes(&wr, "HdrS", 4);
-	wr_le16(&wr, 0x020f);
+	setup_header(&wr);
 	wr_seek(&wr, 0x211);
 	wr_u8(&wr, 1);
 	wr_seek(&wr, 0x236);

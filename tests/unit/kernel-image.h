@@ -8,6 +8,7 @@
 #include "formats/gzip.h"
 #include "lib/buf.h"
 #include "lib/wr.h"
+#include "tests/unit/setup-header.h"
 
 #define KERNEL_IMAGE_CONFIG "CONFIG_A=y\nCONFIG_B=m\n"
 
@@ -39,13 +40,7 @@ static inline void kernel_image_bzimage(const struct buf *payload, struct buf *r
 	unsigned char head[1024 + 0x80];
 	struct wr wr = wr_init(head, sizeof(head));
 
-	wr_seek(&wr, 0x1f1);
-	wr_u8(&wr, 1);
-	wr_seek(&wr, 0x1fe);
-	wr_le16(&wr, 0xaa55);
-	wr_seek(&wr, 0x202);
-	wr_bytes(&wr, "HdrS", 4);
-	wr_le16(&wr, 0x020f);
+	setup_header(&wr);
 	wr_seek(&wr, 0x211);
 	wr_u8(&wr, 1);
 	wr_seek(&wr, 0x248);

@@ -5,6 +5,7 @@
 
 #include "lib/wr.h"
 #include "tests/tap.h"
+#include "tests/unit/setup-header.h"
 
 #define SIZE 4096
 
@@ -15,13 +16,7 @@ static void make(void)
 {
 	struct wr wr = wr_init(image, SIZE);
 
-	wr_seek(&wr, 0x1f1);
-	wr_u8(&wr, 1);
-	wr_seek(&wr, 0x1fe);
-	wr_le16(&wr, 0xaa55);
-	wr_seek(&wr, 0x202);
-	wr_bytes(&wr, "HdrS", 4);
-	wr_le16(&wr, 0x020f);
+	setup_header(&wr);
 	wr_seek(&wr, 0x20e);
 	wr_le16(&wr, 0x100);
 	wr_seek(&wr, 0x211);

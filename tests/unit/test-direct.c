@@ -12,6 +12,7 @@
 #include "tests/tap.h"
 #include "tests/unit/ffs-image.h"
 #include "tests/unit/pe-image.h"
+#include "tests/unit/setup-header.h"
 
 #define MODULE_TD_TCG2	     "f062221e-c607-44c2-b0b4-c3886331d351"
 #define MODULE_KERNEL_LOADER "806040ca-dad9-4978-a3b4-2d2ab0c8a48f"
@@ -34,13 +35,7 @@ static void make_kernel(bool measures)
 	wr = (struct wr){.base = kernel, .cap = sizeof(kernel)};
 	wr_seek(&wr, 0x3c);
 	wr_le32(&wr, 0x250);
-	wr_seek(&wr, 0x1f1);
-	wr_u8(&wr, 1);
-	wr_seek(&wr, 0x1fe);
-	wr_le16(&wr, 0xaa55);
-	wr_seek(&wr, 0x202);
-	wr_bytes(&wr, "HdrS", 4);
-	wr_le16(&wr, 0x020f);
+	setup_header(&wr);
 	wr_seek(&wr, 0x211);
 	wr_u8(&wr, 1);
 	wr_seek(&wr, 0x236);

@@ -8,6 +8,7 @@
 #include "lib/wr.h"
 #include "tests/tap.h"
 #include "tests/unit/must.h"
+#include "tests/unit/setup-header.h"
 
 #define RELEASE "6.12.1-cloud"
 #define HEAD	"schema = \"assay-recipe/1\"\nname = \"t\"\narchitecture = \"amd64\"\ntimestamp = 77\n"
@@ -47,13 +48,7 @@ static void put_image(struct tree *tree, const char *path, const char *version)
 	unsigned char image[4096];
 	struct wr wr = wr_init(image, sizeof(image));
 
-	wr_seek(&wr, 0x1f1);
-	wr_u8(&wr, 1);
-	wr_seek(&wr, 0x1fe);
-	wr_le16(&wr, 0xaa55);
-	wr_seek(&wr, 0x202);
-	wr_bytes(&wr, "HdrS", 4);
-	wr_le16(&wr, 0x020f);
+	setup_header(&wr);
 	wr_seek(&wr, 0x20e);
 	wr_le16(&wr, 0x100);
 	wr_seek(&wr, 0x300);
