@@ -78,7 +78,6 @@ struct departure {
 	unsigned observed; /* bit N: part N is the one found on the host */
 	enum hashing hashing;
 	const struct snp_profile *profile;
-	unsigned cost; /* how many departures that is */
 };
 
 /* --- what there is to try --- */
@@ -321,15 +320,6 @@ static int try_one(
 	return 0;
 }
 
-static unsigned count_bits(unsigned bits)
-{
-	unsigned n = 0;
-
-	for (; bits != 0; bits &= bits - 1)
-		n++;
-	return n;
-}
-
 /* Whether every part that @observed names was given. */
 static bool has_all(const struct search *search, unsigned observed)
 {
@@ -349,12 +339,13 @@ static int try_cost(struct search *search, unsigned cost, bool *ret_found, struc
 		for (int hashing = 0; hashing < HASHINGS; hashing++) {
 			for (const struct snp_profile *p = snp_profile_next(NULL); p != NULL;
 				p = snp_profile_next(p)) {
-				struct departure departure = {observed, (enum hashing)hashing, p,
-					count_bits(observed) + (hashing != HASHES_AS_IS) +
-						(strcmp(p->name, vmm) != 0)};
+				struct departure departure = {observed, (enum hashing)hashing, p};
+				unsigned departures = (unsigned)__builtin_popcount(observed) +
+						      (hashing != HASHES_AS_IS) +
+						      (strcmp(p->name, vmm) != 0);
 				int rc;
 
-				if (departure.cost != cost || !has_all(search, observed) ||
+				if (departures != cost || !has_all(search, observed) ||
 					p->vmsa.svsm || (p->tees & SNP_TEE_SNP) == 0)
 					continue;
 				rc = try_one(search, &departure, ret_found, err);
